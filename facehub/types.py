@@ -1,0 +1,85 @@
+"""The records that travel through the pipeline. Imports nothing of ours.
+
+Photos stay bytes, as they were decoded, because most of a photo is never touched; whatever is cut out of one is float in [0, 1].
+Points are (x, y) in pixels with (0, 0) at the centre of the first pixel; sizes are (height, width).
+"""
+
+from dataclasses import dataclass
+
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+Photos = UInt8[Tensor, "photos 3 height width"]
+"""A stack of photos of one size: RGB bytes, sRGB as stored."""
+
+Crops = Float[Tensor, "faces 3 size size"]
+"""Faces in the canonical frame: RGB in [0, 1]."""
+
+Masks = Float[Tensor, "faces 1 h w"]
+"""1 where the new face goes, 0 where the photo stays, in between along a soft edge."""
+
+Landmarks = Float[Tensor, "faces 68 2"]
+"""The 68 points of iBUG 300-W in dlib's order, (x, y) in pixels."""
+
+Matrices = Float[Tensor, "faces 2 3"]
+"""Affine maps of points, named by their ends: `crop_from_photo @ [x, y, 1]` takes photo pixels to crop pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The faces that a finder saw in a stack of photos; those of one photo stand together, largest first."""
+
+    landmarks: Landmarks
+    """In the pixels of the photo as it was given, also when the photo had to be turned to find the face."""
+    photo: Int[Tensor, " faces"]
+    """Which photo of the stack each face belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """Faces cut from a stack of photos into one canonical frame, batch first."""
+
+    crop: Crops
+    mask: Float[Tensor, "faces 1 size size"]
+    """1 where the new face goes, in the crop's frame."""
+    crop_from_photo: Matrices
+    landmarks: Landmarks
+    """In photo pixels."""
+    photo: Int[Tensor, " faces"]
+    """Which photo of the stack each face belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Rectangles of the photos that hold one face each, all of one size, with the new face warped into them."""
+
+    source: Float[Tensor, "faces 3 h w"]
+    """The new face in the photo's frame, RGB in [0, 1]."""
+    target: Float[Tensor, "faces 3 h w"]
+    """What the photo shows there. Beyond the photo's edge: its nearest pixel."""
+    mask: Float[Tensor, "faces 1 h w"]
+    """1 where the new face goes; 0 beyond the photo's edge."""
+    corner: Int[Tensor, "faces 2"]
+    """(x, y) of the rectangle's first pixel in the photo; can be negative."""
+    photo: Int[Tensor, " faces"]
+    """Which photo of the stack each rectangle belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swapped:
+    """What a swap returns: the results, and everything needed to see how they came about."""
+
+    blended: Photos
+    """The photos with the new faces cloned in; outside the masks bit for bit the input."""
+    raw: Photos
+    """The photos with the network's output pasted in as it is, before cloning."""
+    faces: Faces
+    """The aligned input faces: crop, mask, crop_from_photo, landmarks, photo."""
+    output: Crops
+    """What the network made of each crop."""
+    mask: UInt8[Tensor, "photos 1 height width"]
+    """Where the photos may have changed, 255 = new face."""
+    residual: Float[Tensor, " faces"]
+    """The Poisson solve's largest error per face, in units of [0, 1] intensity."""
+    seconds: dict[str, float]
+    """Wall-clock per stage: find, align, network, place, clone, paste."""
