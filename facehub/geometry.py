@@ -1,0 +1,129 @@
+"""Affine maps of points and pictures: fit, compose, invert, move, warp. Pure torch, batched, on the device of its inputs.
+
+A matrix is named by its ends: `crop_from_photo` takes photo pixels (x, y) to crop pixels, so that
+`crop_from_photo = compose(crop_from_head, head_from_photo)` reads like dominoes.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int, Num
+from torch import Tensor
+
+from .types import Matrices
+
+
+def fit_affine(source: Float[Tensor, "faces points 2"], target: Float[Tensor, "#faces points 2"]) -> Matrices:
+    """`target_from_source`: the affine maps that bring `source` nearest to `target` in the least-squares sense.
+
+    Closed form: with both point sets centred, A = (T^T S) (S^T S)^-1. At least three points that are not on one line.
+    """
+    source_mean, target_mean = source.mean(1, keepdim=True), target.mean(1, keepdim=True)
+    s, t = (source - source_mean).double(), (target - target_mean).double()
+    linear = (t.mT @ s) @ torch.linalg.inv(s.mT @ s)
+    shift = target_mean.double().mT - linear @ source_mean.double().mT
+    return torch.cat([linear, shift], dim=2).to(source.dtype)
+
+
+def compose(a_from_b: Matrices, b_from_c: Matrices) -> Matrices:
+    """`a_from_c`: first `b_from_c`, then `a_from_b`."""
+    linear = a_from_b[:, :, :2] @ b_from_c[:, :, :2]
+    shift = a_from_b[:, :, :2] @ b_from_c[:, :, 2:] + a_from_b[:, :, 2:]
+    return torch.cat([linear, shift], dim=2)
+
+
+def invert(a_from_b: Matrices) -> Matrices:
+    """`b_from_a`."""
+    linear = torch.linalg.inv(a_from_b[:, :, :2])
+    return torch.cat([linear, -linear @ a_from_b[:, :, 2:]], dim=2)
+
+
+def move(a_from_b: Matrices, points: Float[Tensor, "faces points 2"]) -> Float[Tensor, "faces points 2"]:
+    """Points of b in the coordinates of a."""
+    return points @ a_from_b[:, :, :2].mT + a_from_b[:, None, :, 2]
+
+
+def shifted(a_from_b: Matrices, corner: Num[Tensor, "faces 2"]) -> Matrices:
+    """`a_from_window`, where the window's pixel (0, 0) is b's pixel `corner`."""
+    shift = a_from_b[:, :, :2] @ corner.to(a_from_b)[:, :, None] + a_from_b[:, :, 2:]
+    return torch.cat([a_from_b[:, :, :2], shift], dim=2)
+
+
+def windows(
+    images: Num[Tensor, "images channels height width"],
+    image: Int[Tensor, " faces"],
+    corner: Int[Tensor, "faces 2"],
+    size: tuple[int, int],
+) -> Num[Tensor, "faces channels h w"]:
+    """Rectangles of one size, one a face, each with its first pixel at `corner` (x, y) of its image.
+
+    Beyond the image's edge its nearest pixel is repeated. Costs by the size of the rectangles, whatever the size of the images.
+    """
+    height, width = images.shape[-2:]
+    x = (corner[:, :1] + torch.arange(size[1], device=images.device)).clamp(0, width - 1)
+    y = (corner[:, 1:] + torch.arange(size[0], device=images.device)).clamp(0, height - 1)
+    channel = torch.arange(images.shape[1], device=images.device)
+    return images[image[:, None, None, None], channel[None, :, None, None], y[:, None, :, None], x[:, None, None, :]]
+
+
+def warp(
+    images: Num[Tensor, "images channels height width"],
+    image: Int[Tensor, " faces"],
+    image_from_output: Matrices,
+    size: tuple[int, int],
+    *,
+    mode: str = "bilinear",
+) -> Float[Tensor, "faces channels h w"]:
+    """Output pixel p of each face = its image at `image_from_output(p)`; bytes become floats in [0, 1].
+
+    Anti-aliased where it shrinks: by k whole times through a box of k x k pixels, the rest (below 2) through 2 x 2 samples an output pixel.
+    Where it enlarges, `mode` interpolates ("bilinear" or "bicubic"). Beyond the image's edge its nearest pixel is repeated.
+    """
+    shrink = torch.linalg.det(image_from_output[:, :, :2].double()).abs().sqrt().tolist()
+    boxes = [max(1, math.floor(s + 1e-3)) for s in shrink]
+    dtype = images.dtype if images.is_floating_point() else image_from_output.dtype
+    output = images.new_empty((len(boxes), images.shape[1], *size), dtype=dtype)
+    for box in set(boxes):
+        group = [i for i, b in enumerate(boxes) if b == box]
+        samples = 2 if max(shrink[i] / box for i in group) > 1.1 else 1
+        output[group] = _warp_group(images, image[group], image_from_output[group], size, box, samples, mode).to(dtype)
+    return output
+
+
+def _warp_group(images, image, image_from_output, size, box, samples, mode):
+    """`warp` for faces that all shrink by the same whole number `box`."""
+    corner, extent = _bounds(image_from_output, size, margin=2 + box)
+    extent = tuple(math.ceil(e / box) * box for e in extent)
+    window = windows(images, image, corner, extent)
+    window = window.to(image_from_output.dtype) / 255 if not window.is_floating_point() else window
+    if box > 1:
+        window = F.avg_pool2d(window, box)
+    window_from_output = torch.cat([image_from_output[:, :, :2], image_from_output[:, :, 2:] - corner[:, :, None]], dim=2)
+    window_from_output = torch.cat([window_from_output[:, :, :2], window_from_output[:, :, 2:] - (box - 1) / 2], dim=2) / box
+    grid = _grid(window_from_output, size, samples)
+    height, width = window.shape[-2:]
+    grid = (2 * grid + 1) / grid.new_tensor([width, height]) - 1
+    result = F.grid_sample(window, grid.to(window.dtype), mode=mode, padding_mode="border", align_corners=False)
+    result = F.avg_pool2d(result, samples) if samples > 1 else result
+    return result.clamp(0, 1) if mode == "bicubic" else result
+
+
+def _bounds(image_from_output, size, margin):
+    """First pixels and common size of the rectangles of the images that the outputs look at."""
+    h, w = size
+    outline = image_from_output.new_tensor([[0, 0], [w - 1, 0], [0, h - 1], [w - 1, h - 1]])
+    outline = move(image_from_output, outline.expand(len(image_from_output), 4, 2))
+    low, high = outline.amin(1).floor().long() - margin, outline.amax(1).ceil().long() + margin
+    width, height = (high - low + 1).amax(0).tolist()
+    return low, (height, width)
+
+
+def _grid(image_from_output, size, samples):
+    """Where each sample of each output pixel lies in the image: (faces, h * samples, w * samples, 2)."""
+    h, w = size
+    offset = (samples - 1) / (2 * samples)
+    y = torch.arange(h * samples, device=image_from_output.device, dtype=image_from_output.dtype) / samples - offset
+    x = torch.arange(w * samples, device=image_from_output.device, dtype=image_from_output.dtype) / samples - offset
+    points = torch.stack(torch.broadcast_tensors(x[None, :], y[:, None]), dim=-1).reshape(1, -1, 2)
+    return move(image_from_output, points.expand(len(image_from_output), -1, 2)).reshape(-1, h * samples, w * samples, 2)

@@ -1,0 +1,49 @@
+"""Where the new face goes, in the crop's frame. Batched, on the device of the landmarks.
+
+The paper restores hair and background by a mask cut by hand, or by a small segmentation network (sections 3 and 4). This file has the mask
+that needs no network: the outline of jaw and brows, carried up over the forehead.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .types import Crops, Masks
+
+FOREHEAD = 0.45
+"""How far the outline rises above the brows, in units of the distance from the brows to the nose's base."""
+
+EDGE = 0.04
+"""Width of the soft edge, inside the outline, in units of the crop."""
+
+
+def hull(crop: Crops, landmarks: Float[Tensor, "faces 68 2"]) -> Masks:
+    """1 inside the face's outline, falling to 0 at it over `EDGE`; landmarks in crop pixels."""
+    size = crop.shape[-1]
+    distance = signed_distance(outline(landmarks), size)
+    mask = (distance / (EDGE * size)).clamp(0, 1)
+    border = torch.zeros_like(mask)
+    border[..., 1:-1, 1:-1] = 1
+    return (mask * border).to(crop.dtype)
+
+
+def outline(landmarks: Float[Tensor, "faces 68 2"]) -> Float[Tensor, "faces corners 2"]:
+    """The closed outline of jaw and brows; the brows lifted along the face's own upward direction."""
+    brows = landmarks[:, 17:27]
+    up = (brows.mean(1) - landmarks[:, 33]) * FOREHEAD
+    return torch.cat([landmarks[:, :17], (brows + up[:, None]).flip(1)], dim=1)
+
+
+def signed_distance(polygon: Float[Tensor, "faces corners 2"], size: int) -> Float[Tensor, "faces 1 size size"]:
+    """Distance in pixels of each pixel's centre to the polygon's edge, positive inside (even-odd rule)."""
+    pixel = torch.arange(size, device=polygon.device, dtype=polygon.dtype)
+    x, y = pixel[None, None, :], pixel[None, :, None]
+    nearest = torch.full((len(polygon), size, size), torch.inf, device=polygon.device, dtype=polygon.dtype)
+    inside = torch.zeros_like(nearest, dtype=torch.bool)
+    for a, b in zip(polygon.unbind(1), polygon.roll(-1, 1).unbind(1), strict=True):
+        (ax, ay), (dx, dy) = (v[:, None, None] for v in a.unbind(1)), (v[:, None, None] for v in (b - a).unbind(1))
+        along = (((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy).clamp_min(1e-12)).clamp(0, 1)
+        nearest = torch.minimum(nearest, (x - ax - along * dx) ** 2 + (y - ay - along * dy) ** 2)
+        crosses = (ay > y) != (ay + dy > y)
+        inside = inside ^ (crosses & (x < ax + (y - ay) * dx / torch.where(dy == 0, 1, dy)))
+    return torch.where(inside, nearest.sqrt(), -nearest.sqrt())[:, None]
