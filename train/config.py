@@ -1,0 +1,49 @@
+"""Every number of a training run: the command line, the saved record and the card are made from this one place."""
+
+import dataclasses
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What the paper states stands in brackets (sections 3.2 and 4.1)."""
+
+    seed: int = 0
+    size: int = 128
+    """Side of the crop in pixels."""
+    alpha: float = 30.0
+    """Weight of the style loss [20 at 128 px, ramped from 0]."""
+    gamma: float = 20.0
+    """Weight of the total variation, averaged over pixels [0.3, on an unstated scale]."""
+    styles: int = 16
+    """N_best: style photos compared with each content photo [16]."""
+    batch: int = 16
+    """Faces a step [16]."""
+    rate: float = 1e-3
+    """Adam's learning rate at the start [1e-3]."""
+    fine_rate: float = 5e-4
+    """The same, when training goes on from imitation."""
+    last_rate: float = 1e-4
+    """Adam's learning rate at the end [1e-4]."""
+
+    target_faces: int = 512
+    """Content faces whose pixels are optimised under the losses; the network first learns to do the same at once (not in the paper)."""
+    target_steps: int = 60
+    """Adam steps an optimised face."""
+    target_rate: float = 0.03
+    """Adam's learning rate on pixels, decaying to a tenth."""
+    target_alpha: float = 40.0
+    """Weight of the style loss while pixels are optimised."""
+    coarse_steps: int = 3000
+    """Steps on the optimised faces at half the size, with the network's last resolution left out (not in the paper)."""
+    fine_steps: int = 600
+    """Steps on the optimised faces at full size (not in the paper)."""
+    steps: int = 2000
+    """Steps under the losses themselves [10,000]."""
+    average: float = 0.998
+    """Decay of the moving average of the weights, which is what ships (not in the paper)."""
+
+
+def described() -> dict[str, str]:
+    """Name -> default and type of each setting, for the command line's help."""
+    return {field.name: f"{field.default!r}" for field in dataclasses.fields(Config)}

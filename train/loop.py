@@ -1,0 +1,197 @@
+"""The training loop: three stages, one record a step. It prints, saves and pushes nothing.
+
+The paper trains on its losses alone, 160,000 samples from an orthogonal start. We first let the network imitate optimised faces (targets.py), at half
+the size and then at full size, because from there the losses lead to a swap in a tenth of the samples; docs/training.md has the runs.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from facehub.generators import Generator, grow
+
+from .config import Config
+from .features import VGG19
+from .photos import Gallery
+from .preview import terms
+from .style import BOX, StyleBank, boxed
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step did."""
+
+    stage: str
+    step: int
+    """Counted from 1 within the stage."""
+    steps: int
+    losses: dict[str, float]
+    """Unweighted means over the batch, and their weighted sum as "total"."""
+    seconds: float
+
+
+@dataclass(slots=True)
+class Run:
+    """All that changes while training: save it, load it, and the run goes on as if nothing had happened."""
+
+    stage: int = 0
+    step: int = 0
+    generator: Generator = field(default_factory=lambda: Generator(64))
+    average: Generator | None = None
+    """Moving average of the weights: what ships."""
+    optimiser: torch.optim.Adam | None = None
+
+    def state(self) -> dict:
+        return {
+            "stage": self.stage,
+            "step": self.step,
+            "size": self.generator.size,
+            "generator": self.generator.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
+            "optimiser": self.optimiser.state_dict() if self.optimiser else None,
+        }
+
+    @classmethod
+    def of(cls, state: dict, device: torch.device) -> "Run":
+        run = cls(stage=state["stage"], step=state["step"], generator=_ready(Generator(state["size"]), device))
+        run.generator.load_state_dict(state["generator"])
+        run.begin()
+        if state["average"] and run.average and run.optimiser:
+            run.average.load_state_dict(state["average"])
+            run.optimiser.load_state_dict(state["optimiser"])
+        return run
+
+    def begin(self) -> None:
+        """A fresh optimiser and average for the generator as it is now."""
+        self.average = copy.deepcopy(self.generator).requires_grad_(False)
+        self.optimiser = torch.optim.Adam(self.generator.parameters(), lr=1e-3)
+
+
+def fit(
+    content: Gallery,
+    targets: UInt8[Tensor, "targets 3 size size"],
+    bank: StyleBank,
+    network: VGG19,
+    config: Config,
+    *,
+    device: torch.device,
+    run: Run | None = None,
+) -> Iterator[tuple[Step, Run]]:
+    """Trains; `targets` are the optimised forms of the first faces of `content`. Give the `Run` of an earlier step to go on from there."""
+    torch.manual_seed(config.seed)
+    run = run or Run(generator=_ready(Generator(config.size // 2), device))
+    stages = (
+        ("imitate at half size", config.coarse_steps, config.rate),
+        ("imitate", config.fine_steps, config.rate),
+        ("losses", config.steps, config.fine_rate),
+    )
+    while run.stage < len(stages):
+        name, steps, rate = stages[run.stage]
+        if run.step == 0:
+            if run.stage == 1:
+                run.generator = _ready(grow(run.average or run.generator), device).requires_grad_()
+            run.begin()
+        while run.step < steps:
+            begun = time.perf_counter()
+            choice = torch.Generator().manual_seed(hash((config.seed, run.stage, run.step)) % 2**31)
+            _anneal(run.optimiser, rate, config.last_rate, run.step / steps)
+            if name == "losses":
+                parts, weights = _losses(run.generator, content, bank, network, config, choice, device)
+            else:
+                parts, weights = _imitation(run.generator, content, targets, network, config, choice, device)
+            loss = sum((weights[k] * v.mean() for k, v in parts.items()), start=torch.zeros((), device=device))
+            run.optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(run.generator.parameters(), 10.0)
+            run.optimiser.step()
+            run.step += 1
+            _blend(run.average, run.generator, min(config.average, run.step / (run.step + 10)))
+            losses = {k: v.detach().mean().item() for k, v in parts.items()} | {"total": loss.item()}
+            yield Step(name, run.step, steps, losses, time.perf_counter() - begun), run
+        run.stage, run.step = run.stage + 1, 0
+
+
+def _losses(generator, content, bank, network, config, choice, device) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """The paper's losses on a batch of content photos, each mirrored at random."""
+    rows = torch.randint(len(content), (config.batch,), generator=choice)
+    mirror = torch.rand(config.batch, generator=choice) < 0.5
+    faces = _mirrored(content[rows], mirror)
+    crop = _floats(faces.crop, device)
+    best = bank.best(faces.landmarks.to(device), config.styles)
+    with torch.autocast(device.type, torch.bfloat16):
+        with torch.no_grad():
+            photo = network(boxed(crop))
+        parts = terms(generator(crop, window(generator.size)).float(), photo, best, network)
+    return parts, {"content": 1.0, "style": config.alpha, "variation": config.gamma}
+
+
+def _imitation(generator, content, targets, network, config, choice, device) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """How far the network is from the optimised faces: pixels, and at full size VGG features, so that it learns sharp ones."""
+    rows = torch.randint(len(targets), (config.batch,), generator=choice)
+    pair = torch.stack([_floats(content.crop[rows], device), _floats(targets[rows], device)], dim=1)
+    pair = _jittered(pair, choice)
+    if generator.size < pair.shape[-1]:
+        pair = F.avg_pool2d(pair.flatten(0, 1), pair.shape[-1] // generator.size).unflatten(0, pair.shape[:2])
+    crop, target = (t.contiguous(memory_format=torch.channels_last) for t in pair.unbind(1))
+    with torch.autocast(device.type, torch.bfloat16):
+        output = generator(crop, window(generator.size)).float()
+        parts = {"pixels": (output - boxed(target)).abs().mean((1, 2, 3))}
+        if generator.size == config.size:
+            with torch.no_grad():
+                wanted = network(boxed(target))
+            found = network(output)
+            parts["features"] = torch.stack([(found[k] - wanted[k]).float().square().mean((1, 2, 3)) for k in wanted]).mean(0)
+    return parts, {"pixels": 20.0, "features": 1.0}
+
+
+def window(size: int) -> tuple[int, int, int, int]:
+    """The face's box for a network of this size."""
+    top, bottom, left, right = (round(edge * size / 128) for edge in BOX)
+    return top, bottom, left, right
+
+
+def _jittered(pair: Float[Tensor, "n 2 3 size size"], choice: torch.Generator) -> Float[Tensor, "n 2 3 size size"]:
+    """Input and target moved, turned, scaled, mirrored and tinted alike: what a swap of the changed photo would be."""
+    n = len(pair)
+    turn, grow_by = (torch.rand(n, generator=choice) - 0.5) * 0.2, 1 + (torch.rand(n, generator=choice) - 0.5) * 0.12
+    shift = (torch.rand(n, 2, generator=choice) - 0.5) * 0.12
+    mirror = torch.where(torch.rand(n, generator=choice) < 0.5, -1.0, 1.0)
+    tint = 1 + (torch.rand(n, 3, generator=choice) - 0.5) * 0.3
+    linear = torch.stack([torch.cos(turn) * mirror, -torch.sin(turn), torch.sin(turn) * mirror, torch.cos(turn)], dim=1).reshape(n, 2, 2)
+    matrix = torch.cat([linear * grow_by[:, None, None], shift[:, :, None]], dim=2).to(pair)
+    flat = pair.flatten(1, 2)
+    grid = F.affine_grid(matrix, list(flat.shape), align_corners=False)
+    moved = F.grid_sample(flat, grid, padding_mode="border", align_corners=False).unflatten(1, (2, 3))
+    return (moved * tint[:, None, :, None, None].to(pair)).clamp(0, 1)
+
+
+def _mirrored(faces: Gallery, mirror: Tensor) -> Gallery:
+    n = len(faces)
+    return faces.mirrored()[torch.arange(n) + n * mirror]
+
+
+def _floats(crop: UInt8[Tensor, "n 3 h w"], device: torch.device) -> Float[Tensor, "n 3 h w"]:
+    return (crop.to(device).float() / 255).contiguous(memory_format=torch.channels_last)
+
+
+def _ready(generator: Generator, device: torch.device) -> Generator:
+    return generator.to(device, memory_format=torch.channels_last)
+
+
+def _anneal(optimiser: torch.optim.Adam, first: float, last: float, progress: float) -> None:
+    """Cosine from the first to the last learning rate."""
+    for group in optimiser.param_groups:
+        group["lr"] = last + (first - last) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+@torch.no_grad()
+def _blend(average: Generator, generator: Generator, decay: float) -> None:
+    for kept, new in zip(average.parameters(), generator.parameters(), strict=True):
+        kept.lerp_(new, 1 - decay)
