@@ -1,0 +1,104 @@
+"""The whole way of a photo: find, align, swap, place, clone, paste (paper, section 3 and Figure 2). The one composition of all stages."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+import torch
+
+from .alignment import Masker, align, changed, paste, place
+from .errors import BadSetting, NoFace
+from .faces import Finder
+from .generators import Generator
+from .masks import hull
+from .poisson import clone
+from .types import Found, Photos, Swapped
+
+Which = Literal["all", "largest"] | int
+"""All faces of each photo, its largest, or the one at this place in the order of size, from 0."""
+
+
+class Swapper:
+    """Gives the faces of photos the identity that `generator` was trained for. Deterministic; holds no state between calls.
+
+    All faces of all photos of a call share one network call and one Poisson solve. `finder`, `masker` and `generator` are handed in, so
+    that another detector or a learned mask drops in.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        *,
+        finder: Callable[[Photos], Found] | None = None,
+        masker: Masker = hull,
+        device: torch.device | str = "cpu",
+    ):
+        self.device = torch.device(device)
+        self.generator = generator.to(self.device, memory_format=torch.channels_last).eval()
+        self.finder = finder or Finder()
+        self.masker = masker
+
+    @torch.inference_mode()
+    def __call__(self, photos: Photos, *, faces: Which = "all", strength: float = 1.0, found: Found | None = None) -> Swapped:
+        """Swaps faces in a stack of photos of one size.
+
+        `strength` 0 gives the input back, 1 the full swap. `found` saves the search when the faces are known. Raises NoFace when a photo of the
+        stack shows no face, or not the one asked for, and BadSetting when strength is not in [0, 1].
+        """
+        if not 0 <= strength <= 1:
+            raise BadSetting(f"Strength is {strength}, but must lie between 0 (the input) and 1 (the full swap).")
+        clock = Clock(self.device)
+        photos = photos.to(self.device)
+        found = chosen(found or self.finder(photos), len(photos), faces)
+        clock.lap("find")
+        aligned = align(photos, found.landmarks, found.photo, size=self.generator.size, masker=self.masker)
+        clock.lap("align")
+        swapped = replace(aligned, crop=self.generator(aligned.crop.contiguous(memory_format=torch.channels_last)).clamp(0, 1))
+        clock.lap("network")
+        patch = place(swapped, photos)
+        clock.lap("place")
+        cloned = clone(patch.source, patch.target, patch.mask)
+        clock.lap("clone")
+        blended = paste(photos, patch, cloned.result, strength=strength)
+        clock.lap("paste")
+        return Swapped(
+            blended=blended,
+            raw=paste(photos, patch, patch.source),
+            faces=aligned,
+            output=swapped.crop,
+            mask=changed(photos, patch),
+            residual=cloned.residual,
+            seconds=clock.seconds,
+        )
+
+
+def chosen(found: Found, photos: int, which: Which) -> Found:
+    """The faces asked for, of every photo. Raises NoFace when a photo has none, and BadSetting when `which` is no choice."""
+    counts = torch.bincount(found.photo, minlength=photos).tolist()
+    for index, count in enumerate(counts):
+        name = "the photo" if photos == 1 else f"photo {index + 1} of {photos}"
+        if count == 0:
+            raise NoFace(f"No face was found in {name}: use one in which a face is at least 80 pixels wide and looks roughly at the camera.")
+        if isinstance(which, int) and not 0 <= which < count:
+            raise NoFace(f"Face {which} was asked for, but {name} shows {count}: choose from 0 (the largest) to {count - 1}.")
+    if which == "all":
+        return found
+    if which != "largest" and not isinstance(which, int):
+        raise BadSetting(f'Faces "{which}" is no choice: use "all", "largest" or a number from 0.')
+    starts = torch.tensor([sum(counts[:i]) for i in range(photos)], device=found.photo.device)
+    rows = starts + (0 if which == "largest" else which)
+    return Found(landmarks=found.landmarks[rows], photo=found.photo[rows])
+
+
+class Clock:
+    """Seconds per stage; waits for the device at each lap, so that a stage is charged with its own work."""
+
+    def __init__(self, device: torch.device):
+        self.device, self.seconds, self._last = device, {}, time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        now = time.perf_counter()
+        self.seconds[stage], self._last = now - self._last, now
