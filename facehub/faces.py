@@ -74,7 +74,7 @@ class Finder:
 
 
 class Recogniser:
-    """Who a face belongs to: dlib's 128 numbers, unit length; below a Euclidean distance of 0.6 two faces count as one person."""
+    """Who a face belongs to: dlib's 128 numbers; two faces nearer than a Euclidean distance of 0.6 count as one person."""
 
     def __init__(self):
         self._network = dlib.face_recognition_model_v1(str(_model("dlib_face_recognition_resnet_model_v1.dat")))
@@ -87,8 +87,7 @@ class Recogniser:
     def _embed(self, pixels: np.ndarray, points: np.ndarray) -> np.ndarray:
         (left, top), (right, bottom) = points.min(0).round().astype(int).tolist(), points.max(0).round().astype(int).tolist()
         shape = dlib.full_object_detection(dlib.rectangle(left, top, right, bottom), [dlib.point(*p) for p in points.round().astype(int).tolist()])
-        embedding = np.array(self._network.compute_face_descriptor(pixels, shape))
-        return embedding / np.linalg.norm(embedding)
+        return np.array(self._network.compute_face_descriptor(pixels, shape))
 
 
 def _model(name: str) -> pathlib.Path:

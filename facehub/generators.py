@@ -7,8 +7,11 @@ Not stated in the paper and chosen here: average pooling between resolutions, ne
 normalisation, inputs and outputs centred on 0 inside the network.
 """
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from .errors import BadSetting
@@ -22,6 +25,10 @@ BRANCH = 32
 
 JOINT = {16: 64, 32: 96, 64: 128, 128: 160, 256: 192, 512: 224}
 """Channels of the block after joining, by resolution in pixels."""
+
+
+Window = tuple[int, int, int, int]
+"""Top, bottom, left, right: the pixels [top, bottom) x [left, right) of a crop."""
 
 
 def block(inputs: int, outputs: int) -> nn.Sequential:
@@ -53,19 +60,54 @@ class Generator(nn.Module):
                 nn.init.orthogonal_(layer.weight)
                 nn.init.zeros_(layer.bias)
 
-    def forward(self, crop: Crops) -> Crops:
-        """Not clamped: training needs the gradient of what lies beyond [0, 1]."""
-        return self.to_rgb(self.features(crop)) + 0.5
+    def forward(self, crop: Crops, window: Window | None = None) -> Float[Tensor, "faces 3 h w"]:
+        """The new faces, or only a window of them: the same values, computed without what lies far outside of it.
 
-    def features(self, crop: Crops) -> Tensor:
-        """What `to_rgb` reads: (faces, JOINT[size], size, size)."""
+        Not clamped: training needs the gradient of what lies beyond [0, 1].
+        """
+        size = self.size
+        return self.to_rgb(self.features(crop, window or (0, size, 0, size))) + 0.5
+
+    def features(self, crop: Crops, window: Window) -> Float[Tensor, "faces channels h w"]:
+        """What `to_rgb` reads: JOINT[size] channels."""
         pyramid = [crop - 0.5]
         while pyramid[0].shape[-1] > COARSEST:
             pyramid.insert(0, F.avg_pool2d(pyramid[0], 2))
-        x = self.branches[0](pyramid[0])
-        for image, branch, joint in zip(pyramid[1:], self.branches[1:], self.joints, strict=True):
-            x = joint(torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), branch(image)], dim=1))
+        wanted = [window]
+        for image in pyramid[:0:-1]:
+            wanted.insert(0, _halved(_grown(wanted[0], image.shape[-1])))
+        x = _through(self.branches[0], pyramid[0], wanted[0])
+        for image, branch, joint, (coarse, fine) in zip(pyramid[1:], self.branches[1:], self.joints, pairwise(wanted), strict=True):
+            entering = _grown(fine, image.shape[-1])
+            enlarged = F.interpolate(x, scale_factor=2.0, mode="nearest")
+            enlarged = _cut(enlarged, tuple(2 * edge for edge in coarse), entering)
+            x = _cut(joint(torch.cat([enlarged, _through(branch, image, entering)], dim=1)), entering, fine)
         return x
+
+
+def _through(branch: nn.Module, image: Tensor, wanted: Window) -> Tensor:
+    """The branch's output on a window, from no more of the image than that needs."""
+    size = image.shape[-1]
+    entering = _grown(wanted, size)
+    return _cut(branch(_cut(image, (0, size, 0, size), entering)), entering, wanted)
+
+
+def _grown(window: Window, size: int) -> Window:
+    """The pixels that a block reads to make a window: two more on each side, for its two 3x3 convolutions."""
+    top, bottom, left, right = window
+    return max(top - 2, 0), min(bottom + 2, size), max(left - 2, 0), min(right + 2, size)
+
+
+def _halved(window: Window) -> Window:
+    """The coarser pixels that cover a window."""
+    top, bottom, left, right = window
+    return top // 2, (bottom + 1) // 2, left // 2, (right + 1) // 2
+
+
+def _cut(x: Tensor, held: Window, wanted: Window) -> Tensor:
+    """`wanted`, from a tensor that holds the window `held`."""
+    top, left = held[0], held[2]
+    return x[:, :, wanted[0] - top : wanted[1] - top, wanted[2] - left : wanted[3] - left]
 
 
 def grow(generator: Generator) -> Generator:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from .types import Crops, Masks
 
-FOREHEAD = 0.45
-"""How far the outline rises above the brows, in units of the distance from the brows to the nose's base."""
+FOREHEAD = 0.6
+"""Height of the arch over the brows, in units of the distance from the brows to the nose's base."""
 
 EDGE = 0.04
 """Width of the soft edge, inside the outline, in units of the crop."""
@@ -28,10 +28,12 @@ def hull(crop: Crops, landmarks: Float[Tensor, "faces 68 2"]) -> Masks:
 
 
 def outline(landmarks: Float[Tensor, "faces 68 2"]) -> Float[Tensor, "faces corners 2"]:
-    """The closed outline of jaw and brows; the brows lifted along the face's own upward direction."""
-    brows = landmarks[:, 17:27]
-    up = (brows.mean(1) - landmarks[:, 33]) * FOREHEAD
-    return torch.cat([landmarks[:, :17], (brows + up[:, None]).flip(1)], dim=1)
+    """The closed outline of the face: the jaw, and half an ellipse over the brows along the face's own upward direction."""
+    left, right = landmarks[:, None, 17], landmarks[:, None, 26]
+    up = (landmarks[:, 17:27].mean(1) - landmarks[:, 33])[:, None] * FOREHEAD
+    angle = torch.linspace(0, torch.pi, 11, device=landmarks.device, dtype=landmarks.dtype)[None, :, None]
+    arch = (left + right) / 2 + (right - left) / 2 * angle.cos() + up * angle.sin()
+    return torch.cat([landmarks[:, :17], arch], dim=1)
 
 
 def signed_distance(polygon: Float[Tensor, "faces corners 2"], size: int) -> Float[Tensor, "faces 1 size size"]:
