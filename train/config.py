@@ -11,7 +11,7 @@ class Config:
     seed: int = 0
     size: int = 128
     """Side of the crop in pixels."""
-    alpha: float = 30.0
+    alpha: float = 35.0
     """Weight of the style loss [20 at 128 px, ramped from 0]."""
     gamma: float = 20.0
     """Weight of the total variation, averaged over pixels [0.3, on an unstated scale]."""
@@ -36,9 +36,9 @@ class Config:
     """Weight of the style loss while pixels are optimised."""
     coarse_steps: int = 3000
     """Steps on the optimised faces at half the size, with the network's last resolution left out (not in the paper)."""
-    fine_steps: int = 600
+    fine_steps: int = 400
     """Steps on the optimised faces at full size (not in the paper)."""
-    steps: int = 2000
+    steps: int = 1500
     """Steps under the losses themselves [10,000]."""
     average: float = 0.998
     """Decay of the moving average of the weights, which is what ships (not in the paper)."""

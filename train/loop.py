@@ -7,7 +7,7 @@ the size and then at full size, because from there the losses lead to a swap in 
 import copy
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -85,8 +85,7 @@ def fit(
     run: Run | None = None,
 ) -> Iterator[tuple[Step, Run]]:
     """Trains; `targets` are the optimised forms of the first faces of `content`. Give the `Run` of an earlier step to go on from there."""
-    torch.manual_seed(config.seed)
-    run = run or Run(generator=_ready(Generator(config.size // 2), device))
+    run = run or Run(generator=_ready(_seeded(config.seed, lambda: Generator(config.size // 2)), device))
     stages = (
         ("imitate at half size", config.coarse_steps, config.rate),
         ("imitate", config.fine_steps, config.rate),
@@ -96,7 +95,8 @@ def fit(
         name, steps, rate = stages[run.stage]
         if run.step == 0:
             if run.stage == 1:
-                run.generator = _ready(grow(run.average or run.generator), device).requires_grad_()
+                grown = _seeded(config.seed + 1, lambda: grow(run.average))
+                run.generator = _ready(grown, device)
             run.begin()
         while run.step < steps:
             begun = time.perf_counter()
@@ -179,6 +179,13 @@ def _mirrored(faces: Gallery, mirror: Tensor) -> Gallery:
 
 def _floats(crop: UInt8[Tensor, "n 3 h w"], device: torch.device) -> Float[Tensor, "n 3 h w"]:
     return (crop.to(device).float() / 255).contiguous(memory_format=torch.channels_last)
+
+
+def _seeded(seed: int, make: Callable[[], Generator]) -> Generator:
+    """A network whose random start depends on the seed alone, also when a run goes on; leaves the global generator as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
 
 
 def _ready(generator: Generator, device: torch.device) -> Generator:

@@ -71,6 +71,12 @@ class Gallery:
         )
 
 
+def joined(galleries: list[Gallery]) -> Gallery:
+    """One gallery after the other."""
+    fields = ("crop", "landmarks", "embedding", "found", "width_px")
+    return Gallery(sum((g.names for g in galleries), ()), *(torch.cat([getattr(g, k) for g in galleries]) for k in fields))
+
+
 def gather(
     folder: pathlib.Path, *, size: int, cache: pathlib.Path, heard: Callable[[int, int, str], None] = lambda done, total, note: None
 ) -> Gallery:

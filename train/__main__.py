@@ -1,0 +1,3 @@
+from .identity import main
+
+raise SystemExit(main())
