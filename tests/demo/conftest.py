@@ -1,0 +1,123 @@
+"""A page with two identities whose networks answer what the test wants, and a finder that needs no photo of a person."""
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import gradio as gr
+import pytest
+import torch
+from torch import nn
+
+from demo.handlers import Handlers
+from demo.page import LOOK, build
+from demo.visits import Visits
+from facehub import hub, image
+from facehub.alignment import reference_face
+from facehub.generators import Generator
+from facehub.swap import Swapper
+from facehub.types import Found
+
+
+class Paint(nn.Module):
+    """Stands in for a generator: paints every face in one colour, with a dark stripe that blending keeps."""
+
+    size = 64
+
+    def __init__(self, colour: tuple[float, float, float]):
+        super().__init__()
+        self.colour = colour
+
+    def forward(self, crop):
+        painted = crop.new_tensor(self.colour)[None, :, None, None].expand_as(crop).clone()
+        painted[..., 30:36] = 0
+        return painted
+
+
+class TwoFaces:
+    """Stands in for a finder: every photo shows a large face on its left and a small one on its right, unless it is black."""
+
+    def __call__(self, photos):
+        height, width = photos.shape[-2:]
+        large = reference_face() * height * 0.6 + torch.tensor([width * 0.05, height * 0.2])
+        small = reference_face() * height * 0.3 + torch.tensor([width * 0.65, height * 0.3])
+        landmarks = torch.stack([large, small]) if photos.any() else torch.empty(0, 68, 2)
+        return Found(landmarks=landmarks, photo=torch.zeros(len(landmarks), dtype=torch.long))
+
+
+COLOURS = {"ada": (0.9, 0.2, 0.2), "ben": (0.2, 0.2, 0.9)}
+
+
+def photo_of(colour: tuple[int, int, int], height: int = 150, width: int = 230) -> torch.Tensor:
+    """A (3, height, width) photo: one colour, brighter to the right."""
+    ramp = torch.linspace(0.7, 1.0, width)
+    return (torch.tensor(colour)[:, None, None] * ramp).expand(3, height, width).byte()
+
+
+@pytest.fixture(scope="session")
+def identities(tmp_path_factory) -> list[hub.Identity]:
+    root = tmp_path_factory.mktemp("identities")
+    for name, colour in COLOURS.items():
+        sample = root / f"{name}.png"
+        image.write(sample, photo_of(tuple(round(255 * c) for c in colour)), generated=False)
+        hub.save(root / name, generator=Generator(128), title=f"{name.title()} <b>Example</b>", consent={"basis": "synthetic"}, samples=[sample])
+    return [hub.load(root / name) for name in COLOURS]
+
+
+@pytest.fixture
+def loads() -> list[str]:
+    """Names of the identities whose networks were loaded, in order."""
+    return []
+
+
+@pytest.fixture
+def swapper(loads) -> Callable[[hub.Identity], Swapper]:
+    def load(one: hub.Identity) -> Swapper:
+        loads.append(one.name)
+        return Swapper(Paint(COLOURS[one.name]), finder=TwoFaces())
+
+    return load
+
+
+@pytest.fixture
+def handlers(identities, swapper, tmp_path, monkeypatch) -> Handlers:
+    """With uploads in a folder where gradio will look for them too."""
+    uploads = tmp_path / "uploads"
+    uploads.mkdir()
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(uploads))
+    example = tmp_path / "example.png"
+    image.write(example, photo_of((200, 180, 160)), generated=False)
+    return Handlers(identities, swapper, Visits(uploads, grace_seconds=0), examples=[example])
+
+
+@pytest.fixture
+def upload(handlers):
+    """Puts a photo where gradio puts uploads, and gives its path."""
+
+    def put(photo: torch.Tensor, name: str = "photo.png", **options) -> str:
+        folder = handlers.visits.cache / f"hash{len(list(handlers.visits.cache.iterdir()))}"
+        folder.mkdir()
+        image.write(folder / name, photo, generated=False, **options)
+        return str(folder / name)
+
+    return put
+
+
+@contextlib.contextmanager
+def served(page: gr.Blocks) -> Iterator[str]:
+    """The page on a free port of this machine, until the block ends."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    _, url, _ = page.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **LOOK)
+    try:
+        yield url
+    finally:
+        page.close(verbose=False)
+
+
+@pytest.fixture
+def url(handlers) -> Iterator[str]:
+    with served(build(handlers)) as address:
+        yield address

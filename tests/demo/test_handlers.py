@@ -1,0 +1,207 @@
+"""What the buttons do, called as plain functions."""
+
+import logging
+from pathlib import Path
+
+import gradio as gr
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from demo import pictures
+from demo.handlers import Handlers, chosen, plain
+from facehub import image
+from facehub.errors import BadSetting
+from facehub.provenance import read_mark
+
+from .conftest import photo_of
+
+
+def said(error) -> str:
+    """The sentence of a gr.Error that pytest caught."""
+    return error.value.message
+
+
+def difference(one: Path, other: Path) -> torch.Tensor:
+    """Largest difference of each pixel, (height, width)."""
+    return (image.read(one).photo.int() - image.read(other).photo.int()).abs().amax(0)
+
+
+def test_swap_gives_the_photo_with_another_face(handlers, upload):
+    photo = photo_of((90, 160, 120))
+    results = handlers.swap(upload(photo), "ada")
+    assert torch.equal(image.read(results.original).photo, photo)
+    raw, blended = difference(results.raw, results.original), difference(results.blended, results.original)
+    assert raw.max() > 100 and 10 < blended.max() < raw.max()
+    assert 0.02 < (raw > 20).float().mean() < 0.5
+    assert results.result.name == "photo-ada.png" and results.before_after == (results.original, results.blended)
+
+
+def test_the_result_keeps_size_and_transparency_and_says_that_it_is_generated(handlers, upload):
+    photo = photo_of((90, 160, 120), height=1400, width=2000)
+    alpha = torch.full((1, 1400, 2000), 255, dtype=torch.uint8)
+    alpha[:, :, 1900:] = 0
+    results = handlers.swap(upload(photo, alpha=alpha), "ada")
+    result, shown = image.read(results.result), image.read(results.blended)
+    assert result.photo.shape == photo.shape and torch.equal(result.alpha, alpha)
+    assert max(shown.photo.shape) == pictures.PREVIEW_PX and shown.alpha is not None
+    generated = [results.result, results.raw, results.blended, *(path for path, what in results.steps if what.startswith("Network"))]
+    assert all(read_mark(path.read_bytes()) for path in generated)
+    assert not read_mark(results.original.read_bytes()) and not read_mark(results.landmarks.read_bytes())
+
+
+def test_strength_nought_is_the_photo(handlers, upload):
+    results = handlers.swap(upload(photo_of((90, 160, 120))), "ada", 0.0)
+    assert difference(results.result, results.original).max() == 0
+    assert difference(results.raw, results.original).max() > 100
+
+
+@pytest.mark.parametrize("faces, left, right, steps", [("all", True, True, 6), ("largest", True, False, 3), ("1", True, False, 3), ("2", False, True, 3)])
+def test_the_faces_asked_for_change(handlers, upload, faces, left, right, steps):
+    results = handlers.swap(upload(photo_of((90, 160, 120))), "ada", 1.0, faces)
+    changed = difference(results.raw, results.original) > 20
+    half = changed.shape[1] // 2
+    assert (bool(changed[:, :half].any()), bool(changed[:, half:].any())) == (left, right)
+    assert len(results.steps) == steps
+
+
+def test_the_identity_asked_for_is_painted(handlers, upload):
+    photo = upload(photo_of((90, 160, 120)))
+    red, blue = (image.read(handlers.swap(photo, name).raw).photo.int() for name in ("ada", "ben"))
+    changed = (red != blue).any(0)
+    assert (red - blue)[0][changed].float().mean() > 100 > -100 > (red - blue)[2][changed].float().mean()
+
+
+def test_landmarks_are_drawn_and_stages_timed(handlers, upload):
+    results = handlers.swap(upload(photo_of((90, 160, 120))), "ada")
+    assert (difference(results.landmarks, results.original) > 50).any()
+    stages = [row.split("|")[1].strip() for row in results.timetable.splitlines()[2:]]
+    assert stages == ["read", "find", "align", "network", "place", "clone", "paste", "write", "**together**"]
+
+
+def test_timetable_adds_up():
+    assert pictures.timetable({"find": 0.25, "align": 1.5}).splitlines()[2:] == [
+        "| find | 0.250 s |",
+        "| align | 1.500 s |",
+        "| **together** | **1.750 s** |",
+    ]
+
+
+def test_progress_goes_forward_and_says_what_it_does(handlers, upload):
+    steps = []
+    handlers.swap(upload(photo_of((90, 160, 120))), "ada", progress=lambda share, desc: steps.append((share, desc)))
+    shares, descriptions = zip(*steps, strict=True)
+    assert list(shares) == sorted(shares) and 0 < shares[0] and shares[-1] < 1
+    assert len(set(descriptions)) >= 4
+
+
+def test_networks_are_loaded_once_and_only_so_many_kept(handlers, identities, swapper, upload, loads):
+    photo = upload(photo_of((90, 160, 120)))
+    for name in ("ada", "ben", "ada"):
+        handlers.swap(photo, name)
+    assert loads == ["ada", "ben"]
+    narrow = Handlers(identities, swapper, handlers.visits, keep=1)
+    for name in ("ada", "ben", "ada", "ada"):
+        narrow.swap(photo, name)
+    assert loads == ["ada", "ben", "ada", "ben", "ada"]
+
+
+@pytest.mark.parametrize("faces, identity, strength, sentence", [
+    ("all", "nobody", 1.0, 'No identity is called "nobody"'),
+    ("3", "ada", 1.0, "Face 3 was asked for, but the photo shows 2"),
+    ("biggest", "ada", 1.0, 'Faces "biggest" is no choice'),
+    ("all", "ada", 1.5, "Strength is 1.5"),
+])
+def test_what_is_wrong_is_said_in_a_sentence_and_one_line(handlers, upload, caplog, faces, identity, strength, sentence):
+    with pytest.raises(gr.Error) as error:
+        handlers.swap(upload(photo_of((90, 160, 120))), identity, strength, faces)
+    assert said(error).startswith(sentence) and said(error).endswith(".")
+    assert not error.value.print_exception
+    (line,) = caplog.records
+    assert line.levelno == logging.WARNING and line.exc_info is None and sentence in line.getMessage()
+
+
+def test_a_photo_that_is_missing_gone_or_without_a_face_is_said(handlers, upload):
+    with pytest.raises(gr.Error, match="There is no photo yet"):
+        handlers.swap(None, "ada")
+    gone = upload(photo_of((90, 160, 120)))
+    Path(gone).unlink()
+    with pytest.raises(gr.Error, match="has been deleted"):
+        handlers.swap(gone, "ada")
+    with pytest.raises(gr.Error, match="No face was found"):
+        handlers.swap(upload(photo_of((0, 0, 0))), "ada")
+
+
+def test_what_nobody_foresaw_is_an_apology_and_its_traceback_is_logged(handlers, upload, caplog, monkeypatch):
+    monkeypatch.setattr(pictures, "write", lambda *_, **__: 1 / 0)
+    with pytest.raises(gr.Error) as error:
+        handlers.swap(upload(photo_of((90, 160, 120))), "ada")
+    assert "ZeroDivision" not in said(error) and "logged" in said(error)
+    assert caplog.records[-1].exc_info[0] is ZeroDivisionError
+
+
+def test_a_sentence_is_no_html(handlers, upload):
+    with pytest.raises(gr.Error) as error:
+        handlers.swap(upload(photo_of((90, 160, 120))), "<img src=x onerror=alert(1)>")
+    assert "<" not in said(error) and "&lt;img" in said(error)
+
+
+def test_taking_in_refuses_what_is_no_photo(handlers, upload):
+    path = Path(upload(photo_of((90, 160, 120)), "photo.jpg"))
+    path.write_bytes(b"no picture")
+    with pytest.raises(gr.Error, match="photo.jpg is not a picture"):
+        handlers.take_in(str(path))
+
+
+def test_taking_in_leaves_what_browsers_show_and_converts_the_rest(handlers, upload):
+    photo = photo_of((90, 160, 120))
+    alpha = torch.full((1, *photo.shape[1:]), 200, dtype=torch.uint8)
+    as_it_is = upload(photo)
+    assert handlers.take_in(as_it_is) == as_it_is
+    converted = image.read(handlers.take_in(upload(photo, "photo.tiff", alpha=alpha)))
+    assert torch.equal(converted.photo, photo) and torch.equal(converted.alpha, alpha)
+    assert handlers.take_in(None) is None
+
+
+def test_a_visit_ends_without_a_trace(handlers, upload):
+    visitor = gr.Request(session_hash="visitor")
+    photo = upload(photo_of((90, 160, 120)))
+    handlers.take_in(photo, visitor)
+    result = handlers.swap(photo, "ada", request=visitor).result
+    home = result.parent.parent
+    assert handlers.swap(photo, "ada", request=gr.Request(session_hash="other")).result.parent.parent != home
+    handlers.leave(visitor)
+    assert not home.exists()
+
+
+def test_examples_by_number(handlers):
+    assert handlers.example(0) == str(handlers.examples[0])
+    for index in (-1, len(handlers.examples)):
+        with pytest.raises(gr.Error, match="numbered from 0 to 0"):
+            handlers.example(index)
+
+
+def test_identities_are_listed_introduced_and_chosen(handlers, identities):
+    assert [one["name"] for one in handlers.listed()] == ["ada", "ben"]
+    about, samples = handlers.introduce("ben")
+    assert "belongs to nobody" in about and "128 px" in about and "<b>" not in about
+    assert samples == [str(sample) for sample in identities[1].samples]
+    assert handlers.choose(gr.SelectData(None, {"index": 1, "value": None})) == "ben"
+    with pytest.raises(gr.Error, match="nobody"):
+        handlers.introduce("nobody")
+
+
+@given(st.one_of(st.text(), st.integers().map(str)))
+def test_faces_are_a_word_or_a_number_from_one(text):
+    try:
+        which = chosen(text)
+    except BadSetting:
+        assert text not in ("all", "largest") and not (text.isdecimal() and 0 < int(text[:300]) < 1000 and len(text) < 4)
+    else:
+        assert which == text or which == int(text) - 1 >= 0
+
+
+@given(st.text())
+def test_plain_text_holds_nothing_that_markdown_reads(text):
+    assert all(letter.isalnum() or letter in " &#;" for letter in plain(text))

@@ -1,0 +1,106 @@
+"""Whose files are whose, and when they go."""
+
+import os
+import time
+
+import pytest
+
+from demo.visits import Visits
+
+
+@pytest.fixture
+def visits(tmp_path):
+    return Visits(tmp_path, grace_seconds=0)
+
+
+def uploaded(visits, content=b"pixels"):
+    """As gradio does it: written elsewhere, then renamed to a path made of the content."""
+    path = visits.cache / f"hash-of-{content.decode()}" / "photo.png"
+    path.parent.mkdir(exist_ok=True)
+    part = visits.cache / "part"
+    part.write_bytes(content)
+    os.rename(part, path)
+    return path
+
+
+def eventually(condition, seconds=5.0):
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
+
+
+def files(visits):
+    return [path for path in visits.cache.rglob("*") if path.is_file()]
+
+
+def test_each_visitor_has_a_folder_nobody_can_guess(visits):
+    one, again, other = visits.folder("one"), visits.folder("one"), visits.folder("other")
+    assert one.parent == again.parent != other.parent and one != again
+    assert len(one.parent.name) >= 22
+
+
+def test_who_leaves_takes_their_files_along_and_no_others(visits):
+    upload = uploaded(visits)
+    visits.claim("one", upload)
+    (visits.folder("one") / "result.png").write_bytes(b"result")
+    kept = visits.folder("other") / "result.png"
+    kept.write_bytes(b"another result")
+    visits.forget("one")
+    assert eventually(lambda: files(visits) == [kept])
+
+
+def test_a_shared_upload_stays_for_the_other(visits):
+    upload = uploaded(visits)
+    visits.claim("one", upload)
+    theirs = visits.claim("other", upload)
+    visits.forget("one")
+    visits._drop({upload: (upload.stat().st_ino, upload.stat().st_mtime_ns)})
+    assert theirs.read_bytes() == upload.read_bytes() == b"pixels"
+    visits.forget("other")
+    assert eventually(lambda: not files(visits))
+
+
+def test_an_upload_made_anew_meanwhile_stays(visits):
+    upload = uploaded(visits)
+    visits.claim("one", upload)
+    stamps = []
+    visits._drop = stamps.append
+    visits.forget("one")
+    assert eventually(lambda: stamps)
+    uploaded(visits)
+    Visits._drop(visits, stamps[0])
+    assert upload.exists()
+
+
+def test_a_claimed_photo_outlives_its_upload(visits):
+    """The page goes on naming the path of the upload; age, or another visitor, may have taken it."""
+    upload = uploaded(visits)
+    visits.claim("one", upload)
+    upload.unlink()
+    assert visits.claim("one", upload).read_bytes() == b"pixels"
+
+
+def test_what_is_no_upload_is_left_alone(visits, tmp_path_factory):
+    example = tmp_path_factory.mktemp("examples") / "example.png"
+    example.write_bytes(b"pixels")
+    own = visits.folder("one") / "result.png"
+    own.write_bytes(b"result")
+    assert visits.claim("one", example) == example and visits.claim("one", own) == own
+    missing = visits.cache / "gone" / "photo.png"
+    assert visits.claim("one", missing) == missing
+    visits.forget("one")
+    assert example.exists()
+
+
+def test_without_goodbye_age_takes_them(visits):
+    old, new = visits.folder("one"), visits.folder("other")
+    os.utime(old.parent, (0, time.time() - visits.keep_seconds - 1))
+    visits.sweep()
+    assert not old.parent.exists() and new.exists()
+    assert visits.folder("one").exists()
+
+
+def test_a_caller_without_a_session_is_kept_apart(visits):
+    assert visits.folder(None).parent != visits.folder(None).parent
+    visits.forget(None)
