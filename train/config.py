@@ -11,7 +11,7 @@ class Config:
     seed: int = 0
     size: int = 128
     """Side of the crop in pixels."""
-    alpha: float = 35.0
+    alpha: float = 20.0
     """Weight of the style loss [20 at 128 px, ramped from 0]."""
     gamma: float = 20.0
     """Weight of the total variation, averaged over pixels [0.3, on an unstated scale]."""
@@ -26,7 +26,7 @@ class Config:
     last_rate: float = 1e-4
     """Adam's learning rate at the end [1e-4]."""
 
-    target_faces: int = 512
+    target_faces: int = 896
     """Content faces whose pixels are optimised under the losses; the network first learns to do the same at once (not in the paper)."""
     target_steps: int = 60
     """Adam steps an optimised face."""
@@ -36,10 +36,10 @@ class Config:
     """Weight of the style loss while pixels are optimised."""
     coarse_steps: int = 3000
     """Steps on the optimised faces at half the size, with the network's last resolution left out (not in the paper)."""
-    fine_steps: int = 400
+    fine_steps: int = 900
     """Steps on the optimised faces at full size (not in the paper)."""
-    steps: int = 1500
-    """Steps under the losses themselves [10,000]."""
+    steps: int = 0
+    """Further steps that take turns between the losses themselves and imitation [10,000, losses alone]."""
     average: float = 0.998
     """Decay of the moving average of the weights, which is what ships (not in the paper)."""
 

@@ -1,7 +1,8 @@
 """The training loop: three stages, one record a step. It prints, saves and pushes nothing.
 
-The paper trains on its losses alone, 160,000 samples from an orthogonal start. We first let the network imitate optimised faces (targets.py), at half
-the size and then at full size, because from there the losses lead to a swap in a tenth of the samples; docs/training.md has the runs.
+The paper trains on its losses alone, 160,000 samples from an orthogonal start. We let the network imitate optimised faces (targets.py), at half the
+size and then at full size. The losses alone, even from there, lead to one face for everybody within 300 steps; in the last stage they therefore
+take turns with imitation. docs/training.md has the runs.
 """
 
 import copy
@@ -16,12 +17,17 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from facehub.generators import Generator, grow
+from facehub.masks import hull
 
 from .config import Config
 from .features import VGG19
 from .photos import Gallery
 from .preview import terms
 from .style import BOX, StyleBank, boxed
+
+
+OUTSIDE = 0.15
+"""Weight of what lies outside the face's outline while imitating."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,7 @@ def fit(
     )
     while run.stage < len(stages):
         name, steps, rate = stages[run.stage]
-        if run.step == 0:
+        if steps and run.step == 0:
             if run.stage == 1:
                 grown = _seeded(config.seed + 1, lambda: grow(run.average))
                 run.generator = _ready(grown, device)
@@ -102,7 +108,7 @@ def fit(
             begun = time.perf_counter()
             choice = torch.Generator().manual_seed(hash((config.seed, run.stage, run.step)) % 2**31)
             _anneal(run.optimiser, rate, config.last_rate, run.step / steps)
-            if name == "losses":
+            if name == "losses" and run.step % 2:
                 parts, weights = _losses(run.generator, content, bank, network, config, choice, device)
             else:
                 parts, weights = _imitation(run.generator, content, targets, network, config, choice, device)
@@ -133,22 +139,32 @@ def _losses(generator, content, bank, network, config, choice, device) -> tuple[
 
 
 def _imitation(generator, content, targets, network, config, choice, device) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """How far the network is from the optimised faces: pixels, and at full size VGG features, so that it learns sharp ones."""
+    """How far the network is from the optimised faces: pixels, and at full size VGG features, so that it learns sharp ones.
+
+    What lies outside the face counts little: there the optimised faces hold noise, and the mask gives the photo back.
+    """
     rows = torch.randint(len(targets), (config.batch,), generator=choice)
-    pair = torch.stack([_floats(content.crop[rows], device), _floats(targets[rows], device)], dim=1)
-    pair = _jittered(pair, choice)
-    if generator.size < pair.shape[-1]:
-        pair = F.avg_pool2d(pair.flatten(0, 1), pair.shape[-1] // generator.size).unflatten(0, pair.shape[:2])
-    crop, target = (t.contiguous(memory_format=torch.channels_last) for t in pair.unbind(1))
+    crop, target = _floats(content.crop[rows], device), _floats(targets[rows], device)
+    weight = OUTSIDE + (1 - OUTSIDE) * hull(crop, content.landmarks[rows].to(device))
+    crop, target, weight = _jittered(crop, target, weight, choice)
+    if generator.size < crop.shape[-1]:
+        crop, target, weight = (F.avg_pool2d(t, t.shape[-1] // generator.size) for t in (crop, target, weight))
+    crop, target, weight = (t.contiguous(memory_format=torch.channels_last) for t in (crop, boxed(target), boxed(weight)))
     with torch.autocast(device.type, torch.bfloat16):
         output = generator(crop, window(generator.size)).float()
-        parts = {"pixels": (output - boxed(target)).abs().mean((1, 2, 3))}
+        parts = {"pixels": _weighted((output - target).abs(), weight)}
         if generator.size == config.size:
             with torch.no_grad():
-                wanted = network(boxed(target))
+                wanted = network(target)
             found = network(output)
-            parts["features"] = torch.stack([(found[k] - wanted[k]).float().square().mean((1, 2, 3)) for k in wanted]).mean(0)
+            parts["features"] = torch.stack([_weighted((found[k] - wanted[k]).float().square(), weight) for k in wanted]).mean(0)
     return parts, {"pixels": 20.0, "features": 1.0}
+
+
+def _weighted(error: Float[Tensor, "n c y x"], weight: Float[Tensor, "n 1 h w"]) -> Float[Tensor, " n"]:
+    """Mean of the error by the weight, brought to the error's resolution."""
+    weight = F.adaptive_avg_pool2d(weight, error.shape[-2:])
+    return (error.mean(1, keepdim=True) * weight).sum((1, 2, 3)) / weight.sum((1, 2, 3))
 
 
 def window(size: int) -> tuple[int, int, int, int]:
@@ -157,19 +173,22 @@ def window(size: int) -> tuple[int, int, int, int]:
     return top, bottom, left, right
 
 
-def _jittered(pair: Float[Tensor, "n 2 3 size size"], choice: torch.Generator) -> Float[Tensor, "n 2 3 size size"]:
+def _jittered(
+    crop: Float[Tensor, "n 3 size size"], target: Float[Tensor, "n 3 size size"], weight: Float[Tensor, "n 1 size size"], choice: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
     """Input and target moved, turned, scaled, mirrored and tinted alike: what a swap of the changed photo would be."""
-    n = len(pair)
+    n = len(crop)
     turn, grow_by = (torch.rand(n, generator=choice) - 0.5) * 0.2, 1 + (torch.rand(n, generator=choice) - 0.5) * 0.12
     shift = (torch.rand(n, 2, generator=choice) - 0.5) * 0.12
     mirror = torch.where(torch.rand(n, generator=choice) < 0.5, -1.0, 1.0)
     tint = 1 + (torch.rand(n, 3, generator=choice) - 0.5) * 0.3
     linear = torch.stack([torch.cos(turn) * mirror, -torch.sin(turn), torch.sin(turn) * mirror, torch.cos(turn)], dim=1).reshape(n, 2, 2)
-    matrix = torch.cat([linear * grow_by[:, None, None], shift[:, :, None]], dim=2).to(pair)
-    flat = pair.flatten(1, 2)
-    grid = F.affine_grid(matrix, list(flat.shape), align_corners=False)
-    moved = F.grid_sample(flat, grid, padding_mode="border", align_corners=False).unflatten(1, (2, 3))
-    return (moved * tint[:, None, :, None, None].to(pair)).clamp(0, 1)
+    matrix = torch.cat([linear * grow_by[:, None, None], shift[:, :, None]], dim=2).to(crop)
+    together = torch.cat([crop, target, weight], dim=1)
+    grid = F.affine_grid(matrix, list(together.shape), align_corners=False)
+    moved = F.grid_sample(together, grid, padding_mode="border", align_corners=False)
+    tint = tint[:, :, None, None].to(crop)
+    return (moved[:, :3] * tint).clamp(0, 1), (moved[:, 3:6] * tint).clamp(0, 1), moved[:, 6:]
 
 
 def _mirrored(faces: Gallery, mirror: Tensor) -> Gallery:
