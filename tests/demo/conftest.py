@@ -3,7 +3,6 @@
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import gradio as gr
 import pytest
@@ -13,9 +12,10 @@ from torch import nn
 from demo.handlers import Handlers
 from demo.page import LOOK, build
 from demo.visits import Visits
-from facehub import hub, image
+from facehub import image
 from facehub.alignment import reference_face
 from facehub.generators import Generator
+from facehub.identity import Identity, read, save
 from facehub.swap import Swapper
 from facehub.types import Found
 
@@ -36,15 +36,24 @@ class Paint(nn.Module):
 
 
 class TwoFaces:
-    """Stands in for a finder: every photo shows a large face on its left and a small one on its right, unless it is black."""
+    """Stands in for a finder: every photo shows a face of 90 px on its left and one of 45 px on its right, unless it is black."""
 
     def __call__(self, photos):
         height, width = photos.shape[-2:]
-        large = reference_face() * height * 0.6 + torch.tensor([width * 0.05, height * 0.2])
-        small = reference_face() * height * 0.3 + torch.tensor([width * 0.65, height * 0.3])
+        large = reference_face() * 90 + torch.tensor([width * 0.05, height * 0.2])
+        small = reference_face() * 45 + torch.tensor([width * 0.65, height * 0.3])
         landmarks = torch.stack([large, small]) if photos.any() else torch.empty(0, 68, 2)
         return Found(landmarks=landmarks, photo=torch.zeros(len(landmarks), dtype=torch.long))
 
+
+CONSENT = {
+    "basis": "synthetic",
+    "whose": "nobody's",
+    "scope": "tests",
+    "date": "2025-01-31",
+    "contact": "nobody",
+    "licence": "Apache-2.0",
+}
 
 COLOURS = {"ada": (0.9, 0.2, 0.2), "ben": (0.2, 0.2, 0.9)}
 
@@ -56,13 +65,13 @@ def photo_of(colour: tuple[int, int, int], height: int = 150, width: int = 230) 
 
 
 @pytest.fixture(scope="session")
-def identities(tmp_path_factory) -> list[hub.Identity]:
+def identities(tmp_path_factory) -> list[Identity]:
     root = tmp_path_factory.mktemp("identities")
     for name, colour in COLOURS.items():
-        sample = root / f"{name}.png"
-        image.write(sample, photo_of(tuple(round(255 * c) for c in colour)), generated=False)
-        hub.save(root / name, generator=Generator(128), title=f"{name.title()} <b>Example</b>", consent={"basis": "synthetic"}, samples=[sample])
-    return [hub.load(root / name) for name in COLOURS]
+        samples = {"sample": photo_of(tuple(round(255 * c) for c in colour))}
+        title = f"{name.title()} <b>Example</b>"
+        save(root / name, generator=Generator(128), title=title, consent=CONSENT, metrics={}, training={}, samples=samples)
+    return [read(root / name) for name in COLOURS]
 
 
 @pytest.fixture
@@ -72,8 +81,8 @@ def loads() -> list[str]:
 
 
 @pytest.fixture
-def swapper(loads) -> Callable[[hub.Identity], Swapper]:
-    def load(one: hub.Identity) -> Swapper:
+def swapper(loads) -> Callable[[Identity], Swapper]:
+    def load(one: Identity) -> Swapper:
         loads.append(one.name)
         return Swapper(Paint(COLOURS[one.name]), finder=TwoFaces())
 
@@ -86,9 +95,10 @@ def handlers(identities, swapper, tmp_path, monkeypatch) -> Handlers:
     uploads = tmp_path / "uploads"
     uploads.mkdir()
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(uploads))
+    monkeypatch.setenv("GRADIO_HEARTBEAT_INTERVAL", "0.5")
     example = tmp_path / "example.png"
     image.write(example, photo_of((200, 180, 160)), generated=False)
-    return Handlers(identities, swapper, Visits(uploads, grace_seconds=0), examples=[example])
+    return Handlers(identities, swapper, Visits(uploads, grace_seconds=0.0), examples=[example])
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from demo.visits import Visits
 
 @pytest.fixture
 def visits(tmp_path):
-    return Visits(tmp_path, grace_seconds=0)
+    return Visits(tmp_path, grace_seconds=0.0)
 
 
 def uploaded(visits, content=b"pixels"):
@@ -36,7 +36,8 @@ def files(visits):
 
 def test_each_visitor_has_a_folder_nobody_can_guess(visits):
     one, again, other = visits.folder("one"), visits.folder("one"), visits.folder("other")
-    assert one.parent == again.parent != other.parent and one != again
+    assert one.parent == again.parent != other.parent
+    assert one != again
     assert len(one.parent.name) >= 22
 
 
@@ -73,6 +74,13 @@ def test_an_upload_made_anew_meanwhile_stays(visits):
     assert upload.exists()
 
 
+def test_who_uploads_twice_leaves_nothing_either(visits):
+    visits.claim("one", uploaded(visits))
+    visits.claim("one", uploaded(visits))
+    visits.forget("one")
+    assert eventually(lambda: not files(visits))
+
+
 def test_a_claimed_photo_outlives_its_upload(visits):
     """The page goes on naming the path of the upload; age, or another visitor, may have taken it."""
     upload = uploaded(visits)
@@ -86,7 +94,8 @@ def test_what_is_no_upload_is_left_alone(visits, tmp_path_factory):
     example.write_bytes(b"pixels")
     own = visits.folder("one") / "result.png"
     own.write_bytes(b"result")
-    assert visits.claim("one", example) == example and visits.claim("one", own) == own
+    assert visits.claim("one", example) == example
+    assert visits.claim("one", own) == own
     missing = visits.cache / "gone" / "photo.png"
     assert visits.claim("one", missing) == missing
     visits.forget("one")
@@ -97,7 +106,8 @@ def test_without_goodbye_age_takes_them(visits):
     old, new = visits.folder("one"), visits.folder("other")
     os.utime(old.parent, (0, time.time() - visits.keep_seconds - 1))
     visits.sweep()
-    assert not old.parent.exists() and new.exists()
+    assert not old.parent.exists()
+    assert new.exists()
     assert visits.folder("one").exists()
 
 

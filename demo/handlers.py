@@ -1,0 +1,200 @@
+"""What the page's buttons do: typed functions of files, names and numbers that know no widget.
+
+Here and nowhere else an error of facehub becomes a sentence on the page, and one line in the log. Files go in and files come out, rather than
+decoded pictures: `facehub.image` reads an upload under its own limits, and writes every result, so that whatever a browser shows, saves or drags
+away carries the mark of a generated picture.
+"""
+
+import functools
+import html
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, ParamSpec, TypeVar
+
+import gradio as gr
+
+from facehub import image
+from facehub.errors import BadPhoto, BadSetting, FaceHubError, UnknownIdentity
+from facehub.identity import Identity
+from facehub.swap import Swapper, Which
+
+from . import pictures
+from .pictures import Results
+from .visits import Visits
+
+SHOWN_BY_BROWSERS = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}
+
+EXAMPLES = sorted(file for file in Path(__file__).with_name("examples").glob("*") if file.suffix in SHOWN_BY_BROWSERS)
+
+BASIS = {
+    "self": "The face of the one who trained it",
+    "consented": "Trained with the person’s consent",
+    "synthetic": "A face that belongs to nobody",
+    "public-domain": "Trained from pictures in the public domain",
+    "research": "For research only",
+}
+"""What the bases of consent mean to a visitor."""
+
+log = logging.getLogger(__name__)
+
+Args = ParamSpec("Args")
+Out = TypeVar("Out")
+
+
+class Introduced(NamedTuple):
+    """An identity as the page introduces it."""
+
+    about: str
+    samples: list[str]
+
+
+def in_a_sentence(handler: Callable[Args, Out]) -> Callable[Args, Out]:
+    """What goes wrong becomes a sentence: our own errors theirs, anything else an apology, with its traceback in the log only."""
+
+    @functools.wraps(handler)
+    def wrapped(*args: Args.args, **kwargs: Args.kwargs) -> Out:
+        try:
+            return handler(*args, **kwargs)
+        except FaceHubError as error:
+            log.warning("%s refused: %s", handler.__name__, error)
+            raise toast(str(error)) from error
+        except Exception as error:
+            log.exception("%s failed", handler.__name__)
+            raise toast("Something went wrong on our side and has been logged; another photo may work.") from error
+
+    return wrapped
+
+
+def toast(sentence: str) -> gr.Error:
+    """Escaped, because the page would render HTML, and without gradio's traceback, because the log has its line already."""
+    return gr.Error(html.escape(sentence, quote=False), print_exception=False)
+
+
+class Handlers:
+    """Everything the page can be asked to do, for all visitors alike: what belongs to one of them lies in their folder of `visits`.
+
+    `swapper` makes the pipeline of an identity; the `keep` that were used last stay loaded. Swaps are expected one at a time.
+    """
+
+    def __init__(
+        self,
+        identities: Sequence[Identity],
+        swapper: Callable[[Identity], Swapper],
+        visits: Visits,
+        *,
+        examples: Sequence[Path] = (),
+        keep: int = 8,
+    ):
+        self.identities = {identity.name: identity for identity in identities}
+        self.examples, self.visits = examples, visits
+        self._swapper = functools.lru_cache(keep)(lambda name: swapper(self.identities[name]))
+
+    @in_a_sentence
+    def swap(
+        self,
+        photo: str | None,
+        identity: str,
+        strength: float | int = 1.0,
+        faces: str = "all",
+        request: gr.Request | None = None,
+        progress: Callable = gr.Progress(),  # noqa: B008 -- gradio knows its progress bar by this default
+    ) -> Results:
+        """Puts an identity's face on a photo, keeping pose, expression and light.
+
+        `photo`: one that shows a face. `identity`: a name that /identities lists. `strength`: from 0, the photo as it is, to 1, the full swap.
+        `faces`: "all", "largest", or the number of one face, where 0 is the largest. Gives the marked PNG at full size first, then what the
+        page shows: original, raw and blended picture, the slider's pair, the steps of each face, the landmarks, the seconds of each stage.
+        """
+        session = request.session_hash if request else None
+        progress(0.05, desc="Reading the photo")
+        start = time.perf_counter()
+        which, one, file = chosen(faces), self._identity(identity), self._file(photo, session)
+        picture = image.read(file)
+        seconds = {"read": time.perf_counter() - start}
+
+        progress(0.2, desc=f"Loading {one.title}")
+        swapper = self._swapper(one.name)
+
+        progress(0.3, desc="Looking for faces")
+        start = time.perf_counter()
+        found = swapper.finder(picture.photo[None])
+        finding = time.perf_counter() - start
+
+        progress(0.6, desc="Swapping")
+        swapped = swapper(picture.photo[None], faces=which, strength=strength, found=found)
+        seconds |= swapped.seconds | {"find": finding + swapped.seconds["find"]}
+
+        progress(0.8, desc="Writing the pictures")
+        return pictures.write(swapped, picture, self.visits.folder(session), name=f"{file.stem[:80]}-{one.name}", seconds=seconds)
+
+    @in_a_sentence
+    def take_in(self, photo: str | None, request: gr.Request | None = None) -> str | None:
+        """Looks whether a photo can be used, and notes whose it is, so that it goes when they leave. Gives it as browsers can show it."""
+        if photo is None:
+            return None
+        session = request.session_hash if request else None
+        file = self._file(photo, session)
+        picture = image.read(file)
+        if file.suffix.lower() in SHOWN_BY_BROWSERS:
+            return photo
+        shown = self.visits.folder(session) / f"{file.stem}.png"
+        image.write(shown, picture.photo, alpha=picture.alpha, generated=False)
+        return str(shown)
+
+    @in_a_sentence
+    def example(self, index: int) -> str:
+        """Gives one of the example photos, counted from 0."""
+        if not 0 <= index < len(self.examples):
+            raise BadSetting(f"Example {index} was asked for, but they are numbered from 0 to {len(self.examples) - 1}.")
+        return str(self.examples[index])
+
+    @in_a_sentence
+    def choose(self, event: gr.SelectData) -> str:
+        """Gives the name of the identity whose card was clicked."""
+        return list(self.identities)[event.index]
+
+    @in_a_sentence
+    def introduce(self, identity: str) -> Introduced:
+        """Introduces an identity: a line about it, and its sample pictures."""
+        one = self._identity(identity)
+        about = f"**{plain(one.title)}** · {BASIS[one.consent['basis']]} · {plain(one.consent['licence'])} · {one.size} px"
+        return Introduced(about, [str(sample) for sample in one.samples])
+
+    @in_a_sentence
+    def listed(self) -> list[dict[str, str]]:
+        """Lists the identities that /swap takes: name, title, and on what basis the face is used."""
+        return [{"name": one.name, "title": one.title, "basis": one.consent["basis"]} for one in self.identities.values()]
+
+    def leave(self, request: gr.Request) -> None:
+        """Deletes all that a visitor left, once their page is closed."""
+        self.visits.forget(request.session_hash)
+
+    def _identity(self, name: str) -> Identity:
+        if name not in self.identities:
+            known = ", ".join(self.identities) or "none is installed"
+            raise UnknownIdentity(f'No identity is called "{name}": choose one of those that are installed ({known}).')
+        return self.identities[name]
+
+    def _file(self, photo: str | None, session: str | None) -> Path:
+        if photo is None:
+            raise BadPhoto("There is no photo yet: drop one in, paste it, take one with the camera, or choose an example.")
+        file = self.visits.claim(session, Path(photo))
+        if not file.is_file():
+            raise BadPhoto("This photo has been deleted, as all are when a page closes or after half an hour: please add it once more.")
+        return file
+
+
+def chosen(faces: str) -> Which:
+    """What was asked for, as a Swapper takes it: a word or a number from 0."""
+    if faces == "all" or faces == "largest":
+        return faces
+    if faces.isdecimal() and len(faces) < 4:
+        return int(faces)
+    raise BadSetting(f'Faces "{faces}" is no choice: use "all", "largest" or a number, where 0 is the largest face.')
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is, whatever it holds: an identity's title comes from whoever made it."""
+    return "".join(f"&#{ord(letter)};" if not letter.isalnum() and letter != " " else letter for letter in text)

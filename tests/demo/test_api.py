@@ -1,0 +1,139 @@
+"""The page's API, called as a stranger's program calls it."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+import torch
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from demo.page import build
+from facehub import image
+from facehub.provenance import read_mark
+
+from .conftest import photo_of
+
+
+@pytest.fixture
+def client(url, tmp_path):
+    with_files = Client(url, download_files=tmp_path / "downloads", verbose=False)
+    yield with_files
+    with_files.close()
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A file on the caller's side."""
+    path = tmp_path / "mine.png"
+    image.write(path, photo_of((90, 160, 120)), generated=False)
+    return path
+
+
+def eventually(condition, seconds=20.0):
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_swap_needs_a_photo_and_an_identity(client, photo):
+    result, original, raw, blended, before_after, steps, landmarks, timetable = client.predict(handle_file(photo), "ada", api_name="/swap")
+    assert read_mark(Path(result).read_bytes())
+    assert Path(result).name == "mine-ada.png"
+    pictures = {name: image.read(path).photo.int() for name, path in (("original", original), ("raw", raw), ("blended", blended))}
+    assert torch.equal(pictures["original"], image.read(photo).photo.int())
+    assert (pictures["raw"] - pictures["original"]).abs().max() > 100
+    assert 10 < (pictures["blended"] - pictures["original"]).abs().max() < (pictures["raw"] - pictures["original"]).abs().max()
+    assert torch.equal(pictures["blended"], image.read(result).photo.int())
+    assert len(before_after) == 2
+    assert len(steps) == 6
+    assert Path(landmarks).exists()
+    assert "clone" in timetable
+
+
+def test_every_option_is_reached(client, photo):
+    one = client.predict(handle_file(photo), "ben", 0.0, "1", api_name="/swap")
+    assert torch.equal(image.read(one[0]).photo, image.read(photo).photo)
+    assert len(one[5]) == 3
+
+
+def test_identities_are_listed(client):
+    assert [one["name"] for one in client.predict(api_name="/identities")] == ["ada", "ben"]
+
+
+def test_every_handler_has_a_name_and_says_what_it_does(handlers):
+    page = build(handlers)
+    functions = [function for function in page.fns.values() if function.fn]
+    assert {"swap", "take_in", "example", "choose", "introduce", "identities"} <= {function.api_name for function in functions}
+    assert all(function.fn.__doc__ for function in functions)
+    described = page.get_api_info()["named_endpoints"]
+    assert [parameter["parameter_name"] for parameter in described["/swap"]["parameters"]] == ["photo", "identity", "strength", "faces"]
+
+
+@pytest.mark.parametrize("identity, sentence", [("nobody", "No identity is called"), ("", "No identity is called")])
+def test_a_refusal_is_a_sentence(client, photo, identity, sentence, capfd):
+    with pytest.raises(AppError, match=sentence):
+        client.predict(handle_file(photo), identity, api_name="/swap")
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_file_that_is_no_photo_is_refused_in_a_sentence(client, tmp_path, capfd):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no picture")
+    for name, rest in (("/swap", ("ada",)), ("/take_in", ())):
+        with pytest.raises(AppError, match="broken.jpg is not a picture that can be opened"):
+            client.predict(handle_file(broken), *rest, api_name=name)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_files_of_the_server_are_out_of_reach(url, handlers, identities):
+    """A caller names a path of the server instead of an upload; another asks for one outside the cache."""
+    secret = handlers.visits.cache.parent / "secret.png"
+    image.write(secret, photo_of((9, 8, 7)), generated=False)
+    data = [{"path": str(secret), "meta": {"_type": "gradio.FileData"}}, "ada", 1.0, "all"]
+    answer = httpx.post(f"{url}gradio_api/run/swap", json={"data": data})
+    assert answer.status_code == 500
+    assert "secret" not in str(answer.json().get("data"))
+    assert httpx.get(f"{url}gradio_api/file={secret}").status_code == 403
+    assert httpx.get(f"{url}gradio_api/file={identities[0].samples[0]}").status_code == 200
+
+
+def test_visitors_get_their_own_pictures(url, tmp_path):
+    """Eight at once, each with a colour of their own; each result must be made of its visitor's photo, and lie where the others' do not."""
+    colours = [(20 + 30 * i, 240 - 25 * i, 60 + 11 * i) for i in range(8)]
+
+    def visit(number):
+        mine = tmp_path / "same-name" / str(number) / "photo.png"
+        mine.parent.mkdir(parents=True)
+        image.write(mine, photo_of(colours[number]), generated=False)
+        visitor = Client(url, download_files=tmp_path / "downloads" / str(number), verbose=False)
+        try:
+            results = visitor.predict(handle_file(mine), ("ada", "ben")[number % 2], api_name="/swap")
+            return torch.equal(image.read(results[1]).photo, image.read(mine).photo), results[0]
+        finally:
+            visitor.close()
+
+    with ThreadPoolExecutor(8) as crowd:
+        seen = list(crowd.map(visit, range(8)))
+    assert all(own for own, _ in seen)
+    for number, (_, result) in enumerate(seen):
+        corner = image.read(result).photo[:, 0, -1].int()
+        assert (corner - torch.tensor(colours[number])).abs().max() <= 1
+
+
+def test_nothing_is_left_when_the_visitors_have_gone(url, handlers, photo, tmp_path):
+    """Two who upload the same file: the first to leave takes nothing from the second."""
+    first, second = (Client(url, download_files=tmp_path / name, verbose=False) for name in ("first", "second"))
+    try:
+        for visitor in (first, second):
+            visitor.predict(handle_file(photo), "ada", api_name="/swap")
+        assert len({path.parent.parent for path in handlers.visits.cache.rglob("mine-ada.png")}) == 2
+        first.close()
+        assert eventually(lambda: len(list(handlers.visits.cache.rglob("mine-ada.png"))) == 1)
+        second.predict(handle_file(photo), "ben", api_name="/swap")
+    finally:
+        second.close()
+    assert eventually(lambda: not [path for path in handlers.visits.cache.rglob("*") if path.is_file()])
