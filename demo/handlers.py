@@ -123,7 +123,7 @@ class Handlers:
         finding = time.perf_counter() - start
 
         progress(0.6, desc="Swapping")
-        swapped = swapper(picture.photo[None], faces=which, strength=strength, found=found)
+        swapped = swapper(picture.photo[None], faces=which, strength=float(strength), found=found)
         seconds |= swapped.seconds | {"find": finding + swapped.seconds["find"]}
 
         progress(0.8, desc="Writing the pictures")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 import gradio as gr
 import pytest
 import torch
-from torch import nn
 
 from demo.handlers import Handlers
 from demo.page import LOOK, build
@@ -20,13 +19,11 @@ from facehub.swap import Swapper
 from facehub.types import Found
 
 
-class Paint(nn.Module):
-    """Stands in for a generator: paints every face in one colour, with a dark stripe that blending keeps."""
-
-    size = 64
+class Paint(Generator):
+    """Paints every face in one colour, with a dark stripe that blending keeps."""
 
     def __init__(self, colour: tuple[float, float, float]):
-        super().__init__()
+        super().__init__(64)
         self.colour = colour
 
     def forward(self, crop):
