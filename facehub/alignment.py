@@ -64,7 +64,7 @@ def paste(photos: Photos, patch: Patch, result: Float[Tensor, "faces 3 h w"], *,
     pixels = (mixed * 255).round().clamp(0, 255).to(torch.uint8)
     for index, (left, top), pasted, new in zip(patch.photo.tolist(), patch.corner.tolist(), pixels, patch.mask > 0, strict=True):
         view, inner = _overlap(output[index], left, top, *new.shape[-2:])
-        view.copy_(torch.where(new[:, *inner], pasted[:, *inner], view))
+        view.copy_(torch.where(new[inner], pasted[inner], view))
     return output
 
 
@@ -74,7 +74,7 @@ def changed(photos: Photos, patch: Patch) -> Photos:
     pixels = (patch.mask * 255).ceil().to(torch.uint8)
     for index, (left, top), face in zip(patch.photo.tolist(), patch.corner.tolist(), pixels, strict=True):
         view, inner = _overlap(mask[index], left, top, *face.shape[-2:])
-        view.copy_(torch.maximum(view, face[:, *inner]))
+        view.copy_(torch.maximum(view, face[inner]))
     return mask
 
 
@@ -95,10 +95,10 @@ def _inside(photos: Photos, corner: Int[Tensor, "faces 2"], like: Masks) -> Mask
     return inside.to(like.dtype)
 
 
-def _overlap(photo: Tensor, left: int, top: int, h: int, w: int) -> tuple[Tensor, tuple[slice, slice]]:
+def _overlap(photo: Tensor, left: int, top: int, h: int, w: int) -> tuple[Tensor, tuple[slice, slice, slice]]:
     """The part of a rectangle that lies in the photo: a view of the photo, and the same part of the rectangle."""
     height, width = photo.shape[-2:]
     rows = slice(min(max(-top, 0), h), max(min(h, height - top), 0))
     columns = slice(min(max(-left, 0), w), max(min(w, width - left), 0))
     rows, columns = slice(rows.start, max(rows.start, rows.stop)), slice(columns.start, max(columns.start, columns.stop))
-    return photo[:, rows.start + top : rows.stop + top, columns.start + left : columns.stop + left], (rows, columns)
+    return photo[:, rows.start + top : rows.stop + top, columns.start + left : columns.stop + left], (slice(None), rows, columns)

@@ -153,8 +153,6 @@ def save(
 
 def check_consent(consent: dict) -> None:
     """Raises BadIdentity, naming all that is missing, unless the record is whole."""
-    if not isinstance(consent, dict):
-        raise BadIdentity("consent.json must be an object with the keys " + ", ".join(CONSENT) + ".")
     missing = [f"{key} ({meaning})" for key, meaning in CONSENT.items() if not isinstance(consent.get(key), str) or not consent[key].strip()]
     if missing:
         raise BadIdentity(f"consent.json lacks {'; '.join(missing)}: without it a face may not be used.")
@@ -168,8 +166,6 @@ def check_consent(consent: dict) -> None:
 
 def _check_config(config: dict) -> None:
     kinds = {"schema": int, "name": str, "title": str, "size": int, "network": str}
-    if not isinstance(config, dict):
-        raise BadIdentity(f"config.json must be an object with the keys {', '.join(kinds)}.")
     if config.get("schema") != SCHEMA:
         raise BadIdentity(f"config.json has schema {config.get('schema')!r}, but this program reads {SCHEMA}: get a newer program or identity.")
     if missing := sorted(kinds.keys() - config.keys()):
@@ -230,9 +226,12 @@ def _json(folder: pathlib.Path, name: str) -> dict:
     if file.stat().st_size > MAX_JSON_BYTES:
         raise BadIdentity(f"{name} of {folder.name} has {file.stat().st_size:,} bytes, but at most {MAX_JSON_BYTES:,} are read.")
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        record = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as problem:
         raise BadIdentity(f"{name} of {folder.name} is not valid JSON: get the identity again.") from problem
+    if not isinstance(record, dict):
+        raise BadIdentity(f"{name} of {folder.name} must be a JSON object, not {type(record).__name__}.")
+    return record
 
 
 def _fill(part, config, generator, consent, metrics, training, samples, credits) -> None:
@@ -246,7 +245,6 @@ def _fill(part, config, generator, consent, metrics, training, samples, credits)
     template = string.Template(pathlib.Path(__file__).with_name("card.md").read_text(encoding="utf-8"))
     rows = "\n".join(f"| {key.replace('_', ' ')} | {value:.3g} |" for key, value in metrics.items() if isinstance(value, (int, float)))
     pictures = "\n".join(f"![{name}](samples/{name}.png)" for name in samples)
-    card = template.substitute(
-        config, **consent, metrics=rows, pictures=pictures, credits=credits, yaml_title=json.dumps(config["title"]), command=training.get("command", "")
-    )
+    fields = config | consent | {"yaml_title": json.dumps(config["title"]), "command": training.get("command", "")}
+    card = template.substitute(fields, metrics=rows, pictures=pictures, credits=credits)
     (part / "README.md").write_text(card, encoding="utf-8")

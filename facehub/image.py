@@ -196,7 +196,7 @@ def _from_deep(image: Image.Image) -> Image.Image:
     values = np.nan_to_num(np.asarray(image).astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     if image.mode == "F":
         low, high = values.min(), values.max()
-        scaled = values * 255 if 0 <= low and high <= 1 else (values - low) / max(high - low, 1e-12) * 255
+        scaled = values * 255 if low >= 0 and high <= 1 else (values - low) / max(high - low, 1e-12) * 255
     else:
         scaled = values / 257 if values.max() > 255 or image.mode.startswith("I;16") else values
     return Image.fromarray(scaled.round().clip(0, 255).astype(np.uint8)).convert("RGB")

@@ -17,13 +17,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 TOLERANCE = 0.8 / 255
-"""Iteration ends when a V-cycle changes the membrane nowhere by more; a cycle leaves about a third of the error, so half of that change at most remains."""
+"""Iteration ends when a V-cycle changes the membrane nowhere by more. A cycle leaves about a third of the error, so
+at most half of its change remains."""
 
 MAX_CYCLES = 30
 
 EDGE_SCALE = 0.75
-"""Half the sum of the fine weights is too weak for the edge, which lies nearer to a coarse pixel's centre than the next coarse pixel does. Between 0.7 and
-0.85 a cycle leaves a third of the error; at 1/2 the cycles diverge."""
+"""Half the sum of the fine weights is too weak for the edge, which lies nearer to a coarse pixel's centre than the next coarse pixel does.
+Between 0.7 and 0.85 a cycle leaves a third of the error; at 1/2 the cycles diverge."""
 
 COARSEST = 4
 """Longest side of the coarsest grid, which is smoothed until it is solved."""

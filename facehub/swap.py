@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
 
 import torch
 
@@ -15,8 +14,8 @@ from .masks import hull
 from .poisson import clone
 from .types import Found, Photos, Swapped
 
-Which = Literal["all", "largest"] | int
-"""All faces of each photo, its largest, or the one at this place in the order of size, from 0."""
+Which = str | int
+"""All faces of each photo ("all"), its largest ("largest"), or the one at this place in the order of size, from 0."""
 
 
 class Swapper:

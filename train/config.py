@@ -26,7 +26,7 @@ class Config:
     last_rate: float = 1e-4
     """Adam's learning rate at the end [1e-4]."""
 
-    target_faces: int = 896
+    target_faces: int = 704
     """Content faces whose pixels are optimised under the losses; the network first learns to do the same at once (not in the paper)."""
     target_steps: int = 60
     """Adam steps an optimised face."""

@@ -1,7 +1,7 @@
 """`python -m train PHOTOS --name NAME --out FOLDER`: a folder of photos of one person -> an identity that swaps.
 
-Gathers and weeds the photos, trains (loop.py), measures the result on people it never saw (evaluate.py) and saves the identity's folder. Stopped at any
-moment and started again with the same arguments it goes on where it was.
+Gathers and weeds the photos, trains (loop.py), measures the result on people it never saw (evaluate.py) and saves the identity's folder. Stopped
+at any moment and started again with the same arguments it goes on where it was.
 """
 
 import argparse
@@ -88,15 +88,17 @@ def train(
         print(f"\rOptimised faces: {done} of {len(first)}, {time.monotonic() - begun:.0f} s", end="", flush=True)
     print()
     checkpoint, log = folder / "checkpoint.pt", folder / "log.jsonl"
-    run = Run.of(torch.load(checkpoint, map_location=device, weights_only=True), device) if checkpoint.exists() else None
-    rows = [json.loads(line) for line in log.read_text().splitlines()] if run and log.exists() else []
-    rows = [row for row in rows if (row["stage"], row["step"]) <= (run.stage, run.step)] if run else []
-    for step, run in fit(material.content, torch.cat(targets), bank, network, config, device=device, run=run):
+    earlier = Run.of(torch.load(checkpoint, map_location=device, weights_only=True), device) if checkpoint.exists() else None
+    rows = [json.loads(line) for line in log.read_text().splitlines()] if earlier else []
+    run = earlier
+    for step, run in fit(material.content, torch.cat(targets), bank, network, config, device=device, run=earlier):
         rows.append(dataclasses.asdict(step) | {"stage": run.stage, "name": step.stage})
         if step.step % SAVE_EVERY == 0 or step.step == step.steps:
             keep(run, rows, folder)
             preview(run.average, material.held_out, folder / "preview.png")
         print(f"\r{told(step)}", end="\n" if step.step % SAVE_EVERY == 0 else "", flush=True)
+    if run is None or run.average is None:
+        raise BadSetting("Nothing was trained: give at least one of --coarse-steps, --fine-steps and --steps more than 0.")
     return run.average, rows
 
 

@@ -25,7 +25,6 @@ from .photos import Gallery
 from .preview import terms
 from .style import BOX, StyleBank, boxed
 
-
 OUTSIDE = 0.15
 """Weight of what lies outside the face's outline while imitating."""
 
@@ -100,8 +99,8 @@ def fit(
     while run.stage < len(stages):
         name, steps, rate = stages[run.stage]
         if steps and run.step == 0:
-            if run.stage == 1:
-                grown = _seeded(config.seed + 1, lambda: grow(run.average))
+            if run.stage > 0 and run.generator.size < config.size:
+                grown = _seeded(config.seed + 1, lambda: grow(run.average or run.generator))
                 run.generator = _ready(grown, device)
             run.begin()
         while run.step < steps:

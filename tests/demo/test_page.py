@@ -2,14 +2,18 @@
 
 import json
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from demo.handlers import Handlers
+from demo.page import build
 from facehub import image
+from facehub.provenance import read_mark
 
-from .conftest import photo_of
+from .conftest import TwoFaces, photo_of, served
 
 selenium = pytest.importorskip("selenium", reason="the browser tests drive Chromium through selenium: pip install selenium")
 
@@ -24,6 +28,13 @@ pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="Chromium and 
 ARTEFACTS = Path(__file__).parents[2] / ".runs" / "artefacts"
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # noqa: E501
+
+
+COPY = """
+    const [address, done] = arguments;
+    fetch(address).then(r => r.blob()).then(b => navigator.clipboard.write([new ClipboardItem({[b.type]: b})])).then(done, done);
+"""
+"""Puts the picture at an address into the browser's clipboard."""
 
 
 class Visitor:
@@ -147,3 +158,118 @@ def test_the_slider_uncovers_the_result(visitor, photo):
     before = handle.rect["x"]
     ActionChains(visitor.driver).click_and_hold(handle).move_by_offset(-120, 0).release().perform()
     visitor.wait(lambda: handle.rect["x"] < before - 80)
+
+
+def test_it_says_what_it_does_while_one_waits(driver, handlers, swapper, photo):
+    seen = threading.Event()
+
+    class SlowFinder(TwoFaces):
+        def __call__(self, photos):
+            assert seen.wait(60)
+            return super().__call__(photos)
+
+    def slow(one):
+        pipeline = swapper(one)
+        pipeline.finder = SlowFinder()
+        return pipeline
+
+    with served(build(Handlers(list(handlers.identities.values()), slow, handlers.visits))) as address:
+        visitor = Visitor(driver, address)
+        visitor.upload(photo)
+        visitor.picture("#photo")
+        visitor.click("#go")
+        visitor.wait(lambda: "Looking for faces" in visitor.see("#blended").text)
+        visitor.photograph("waiting")
+        seen.set()
+        visitor.picture("#blended")
+
+
+def test_the_download_is_the_marked_picture_at_full_size(visitor, photo, tmp_path):
+    folder = tmp_path / "downloads"
+    visitor.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
+    visitor.upload(photo)
+    visitor.picture("#photo")
+    visitor.click("#go")
+    visitor.picture("#blended")
+    visitor.click("#download")
+    downloaded = folder / "mine-ada.png"
+    visitor.wait(downloaded.exists)
+    assert read_mark(downloaded.read_bytes())
+    assert (image.read(downloaded).photo == visitor.pixels("#blended")).all()
+
+
+def test_a_bad_file_is_a_sentence_and_leaves_nothing_behind(visitor, tmp_path, capfd):
+    bad = tmp_path / "holiday.jpg"
+    bad.write_bytes(b"this is no picture")
+    visitor.upload(bad)
+    assert "holiday.jpg is not a picture that can be opened" in visitor.sentence()
+    visitor.wait(lambda: not visitor.all("#photo img"))
+    visitor.click("#go")
+    visitor.wait(lambda: "There is no photo yet" in visitor.sentence())
+    assert not visitor.all("#blended img")
+    visitor.photograph("refused")
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_an_example_the_camera_and_the_clipboard_are_photos_too(visitor):
+    visitor.driver.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]})
+    visitor.click("#examples .gallery-item")
+    example = visitor.picture("#photo")
+    visitor.click("#photo [aria-label='Capture from camera']")
+    visitor.click("#photo .access-wrap button, #photo button:not([aria-label])")
+    visitor.click("#photo [aria-label='capture photo']")
+    snapshot = visitor.picture("#photo", but=example)
+    visitor.driver.execute_async_script(COPY, example)
+    visitor.click("#photo [aria-label='Paste from clipboard']")
+    visitor.picture("#photo", but=snapshot)
+    visitor.click("#go")
+    visitor.picture("#blended")
+
+
+def test_nothing_comes_from_elsewhere(visitor, photo):
+    visitor.upload(photo)
+    visitor.picture("#photo")
+    visitor.click("#go")
+    visitor.picture("#before-after")
+    visitor.click("#how button")
+    visitor.picture("#landmarks")
+    asked = visitor.requested()
+    assert any("/file=" in address for address in asked)
+    assert not [address for address in asked if not address.startswith((visitor.url, "data:", "blob:"))]
+    errors = [entry["message"] for entry in visitor.driver.get_log("browser") if entry["level"] == "SEVERE"]
+    assert not errors
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_is_no_wider_than_its_window(visitor, photo, width):
+    visitor.resize(width, 800)
+    visitor.upload(photo)
+    visitor.click("#go")
+    visitor.picture("#before-after")
+    wide = visitor.driver.execute_script("return document.documentElement.scrollWidth")
+    assert wide <= width
+    heights = {visitor.see(name).rect["height"] for name in ("#original", "#raw", "#blended")}
+    assert len(heights) == 1, "the three pictures are of one height"
+    cut = visitor.driver.execute_script(
+        "return [...document.querySelectorAll('#go, #download, #identities button, #settings .block')]"
+        ".filter(e => e.getBoundingClientRect().right > innerWidth).length"
+    )
+    assert cut == 0
+
+
+def test_who_closes_the_page_takes_everything_along(driver, url, handlers, photo):
+    visitor = Visitor(driver, url)
+    visitor.upload(photo)
+    visitor.picture("#photo")
+    visitor.click("#go")
+    visitor.picture("#blended")
+    assert list(handlers.visits.cache.rglob("mine-ada.png"))
+    driver.get("about:blank")
+    visitor.wait(lambda: not [path for path in handlers.visits.cache.rglob("*") if path.is_file()])
+
+
+def test_no_identity_says_how_to_get_one(driver, tmp_path, swapper, handlers):
+    with served(build(Handlers([], swapper, handlers.visits))) as address:
+        visitor = Visitor(driver, address)
+        assert "No identity is installed yet" in visitor.see("#introduced").text
+        assert not visitor.see("#go").is_enabled()
