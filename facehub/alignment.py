@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from .geometry import fit_affine, invert, move, shifted, warp, windows
@@ -68,7 +68,7 @@ def paste(photos: Photos, patch: Patch, result: Float[Tensor, "faces 3 h w"], *,
     return output
 
 
-def changed(photos: Photos, patch: Patch) -> Photos:
+def changed(photos: Photos, patch: Patch) -> UInt8[Tensor, "photos 1 height width"]:
     """Where the photos may change: the masks of all faces in their photos' frames, 255 = new face."""
     mask = photos.new_zeros((len(photos), 1, *photos.shape[-2:]))
     pixels = (patch.mask * 255).ceil().to(torch.uint8)

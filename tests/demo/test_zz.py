@@ -1,0 +1,277 @@
+"""The page in a real browser. Screenshots are kept in .runs/artefacts for whoever wants to see what was seen."""
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.handlers import Handlers
+from demo.page import build
+from facehub import image
+from facehub.provenance import read_mark
+
+from .conftest import TwoFaces, photo_of, served
+
+selenium = pytest.importorskip("selenium", reason="the browser tests drive Chromium through selenium: pip install selenium")
+
+from selenium import webdriver  # noqa: E402
+from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="Chromium and chromedriver are not installed")
+
+ARTEFACTS = Path(__file__).parents[2] / ".runs" / "artefacts"
+
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # noqa: E501
+
+
+COPY = """
+    const [address, done] = arguments;
+    fetch(address).then(r => r.blob()).then(b => navigator.clipboard.write([new ClipboardItem({[b.type]: b})])).then(done, done);
+"""
+"""Puts the picture at an address into the browser's clipboard."""
+
+
+class Visitor:
+    """Somebody at a browser: looks for things by CSS, waits until they are there."""
+
+    def __init__(self, driver: webdriver.Chrome, url: str):
+        self.driver, self.url = driver, url
+        driver.get(url)
+        self.see("#go")
+
+    def wait(self, condition: Callable, seconds: float = 40):
+        return WebDriverWait(self.driver, seconds, poll_frequency=0.05).until(lambda _: condition())
+
+    def all(self, selector: str) -> list:
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def see(self, selector: str):
+        return self.wait(lambda: next((element for element in self.all(selector) if element.is_displayed()), None))
+
+    def click(self, selector: str) -> None:
+        element = self.see(selector)
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+        element.click()
+
+    def upload(self, file: Path) -> None:
+        self.wait(lambda: self.all("#photo input[type=file]"))[0].send_keys(str(file))
+
+    def picture(self, selector: str, but: str | None = None) -> str:
+        """Address of a picture that has arrived and can be drawn; `but` is one that is to be gone."""
+
+        def arrived() -> str | None:
+            script = "const i = document.querySelector(arguments[0]); return i && i.complete && i.naturalWidth > 0 ? i.src : null"
+            source = self.driver.execute_script(script, f"{selector} img")
+            return source if source != but else None
+
+        return self.wait(arrived)
+
+    def pixels(self, selector: str):
+        """The picture as the browser has it, decoded by us."""
+        script = """
+            const done = arguments[1], picture = document.querySelector(arguments[0] + " img");
+            fetch(picture.src).then(r => r.arrayBuffer()).then(b => done(Array.from(new Uint8Array(b))));
+        """
+        return image.read(bytes(self.driver.execute_async_script(script, selector))).photo.int()
+
+    def sentence(self) -> str:
+        return self.see("[data-testid=toast-body]").text
+
+    def resize(self, width: int, height: int) -> None:
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+    def photograph(self, name: str, width: int = 1280) -> None:
+        """The whole page, as high as it is."""
+        self.resize(width, 900)
+        self.resize(width, self.driver.execute_script("return document.documentElement.scrollHeight"))
+        ARTEFACTS.mkdir(parents=True, exist_ok=True)
+        self.driver.save_screenshot(str(ARTEFACTS / f"{name}-{width}.png"))
+
+    def requested(self) -> set[str]:
+        """Addresses that the page has asked for."""
+        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+        return {params["request"]["url"] for params in sent if params["documentURL"].startswith(self.url)}
+
+
+@pytest.fixture
+def driver(tmp_path) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1280,900"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def visitor(driver, url) -> Visitor:
+    return Visitor(driver, url)
+
+
+@pytest.fixture
+def photo(tmp_path) -> Path:
+    path = tmp_path / "mine.png"
+    image.write(path, photo_of((90, 160, 120), height=300, width=400), generated=False)
+    return path
+
+
+def test_upload_choose_swap_and_look(visitor, photo):
+    visitor.upload(photo)
+    visitor.picture("#photo")
+    visitor.click("#identities .gallery-item:nth-child(2) button")
+    visitor.wait(lambda: "Ben" in visitor.see("#introduced").text)
+    visitor.click("#go")
+    for name in ("#original", "#raw", "#blended", "#before-after"):
+        visitor.picture(name)
+    original, raw, blended = (visitor.pixels(name) for name in ("#original", "#raw", "#blended"))
+    assert (original == image.read(photo).photo.int()).all()
+    assert (raw - original).abs().max() > 100
+    assert 10 < (blended - original).abs().max() < (raw - original).abs().max()
+    changed = (raw != original).any(0)
+    assert (raw[2] > raw[0])[changed].float().mean() > 0.6, "the identity that was clicked paints blue"
+    assert visitor.see("#download a, a#download, #download").is_displayed()
+    visitor.click("#how button")
+    visitor.wait(lambda: len([step for step in visitor.all("#steps img") if step.is_displayed()]) == 6)
+    visitor.picture("#landmarks")
+    assert "clone" in visitor.see("#timetable").text
+    visitor.photograph("swapped")
+    visitor.photograph("swapped", width=390)
+
+
+def test_the_slider_uncovers_the_result(visitor, photo):
+    visitor.upload(photo)
+    visitor.picture("#photo")
+    visitor.click("#go")
+    visitor.picture("#before-after")
+    handle = visitor.see("#before-after .inner, #before-after [role=slider], #before-after .handle")
+    visitor.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", handle)
+    before = handle.rect["x"]
+    ActionChains(visitor.driver).click_and_hold(handle).move_by_offset(-120, 0).release().perform()
+    visitor.wait(lambda: handle.rect["x"] < before - 80)
+
+
+def test_it_says_what_it_does_while_one_waits(driver, handlers, swapper, photo):
+    seen = threading.Event()
+
+    class SlowFinder(TwoFaces):
+        def __call__(self, photos):
+            assert seen.wait(60)
+            return super().__call__(photos)
+
+    def slow(one):
+        pipeline = swapper(one)
+        pipeline.finder = SlowFinder()
+        return pipeline
+
+    with served(build(Handlers(list(handlers.identities.values()), slow, handlers.visits))) as address:
+        visitor = Visitor(driver, address)
+        visitor.upload(photo)
+        visitor.picture("#photo")
+        visitor.click("#go")
+        visitor.wait(lambda: "Looking for faces" in visitor.see("#blended").text)
+        visitor.photograph("waiting")
+        seen.set()
+        visitor.picture("#blended")
+
+
+def test_the_download_is_the_marked_picture_at_full_size(visitor, photo, tmp_path):
+    folder = tmp_path / "downloads"
+    visitor.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
+    visitor.upload(photo)
+    visitor.picture("#photo")
+    visitor.click("#go")
+    visitor.picture("#blended")
+    visitor.click("#download")
+    downloaded = folder / "mine-ada.png"
+    visitor.wait(downloaded.exists)
+    assert read_mark(downloaded.read_bytes())
+    assert (image.read(downloaded).photo == visitor.pixels("#blended")).all()
+
+
+def test_a_bad_file_is_a_sentence_and_leaves_nothing_behind(visitor, tmp_path, capfd):
+    bad = tmp_path / "holiday.jpg"
+    bad.write_bytes(b"this is no picture")
+    visitor.upload(bad)
+    assert "holiday.jpg is not a picture that can be opened" in visitor.sentence()
+    visitor.wait(lambda: not visitor.all("#photo img"))
+    visitor.click("#go")
+    visitor.wait(lambda: "There is no photo yet" in visitor.sentence())
+    assert not visitor.all("#blended img")
+    visitor.photograph("refused")
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_an_example_the_camera_and_the_clipboard_are_photos_too(visitor):
+    visitor.driver.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]})
+    visitor.click("#examples .gallery-item")
+    example = visitor.picture("#photo")
+    visitor.click("#photo [aria-label='Capture from camera']")
+    visitor.click("#photo .access-wrap button, #photo button:not([aria-label])")
+    visitor.driver.save_screenshot("/tmp/dev/c0.png")
+    visitor.click("#photo [aria-label='capture photo']")
+    import time; time.sleep(3); visitor.driver.save_screenshot("/tmp/dev/c1.png"); print([e.get_attribute("outerHTML")[:200] for e in visitor.all("#photo img, #photo video, #photo button, .toast-body")])
+    snapshot = visitor.picture("#photo", but=example)
+    visitor.driver.execute_async_script(COPY, example)
+    visitor.click("#photo [aria-label='Paste from clipboard']")
+    visitor.picture("#photo", but=snapshot)
+    visitor.click("#go")
+    visitor.picture("#blended")
+
+
+def test_nothing_comes_from_elsewhere(visitor, photo):
+    visitor.upload(photo)
+    visitor.picture("#photo")
+    visitor.click("#go")
+    visitor.picture("#before-after")
+    visitor.click("#how button")
+    visitor.picture("#landmarks")
+    asked = visitor.requested()
+    assert any("/file=" in address for address in asked)
+    assert not [address for address in asked if not address.startswith((visitor.url, "data:", "blob:"))]
+    errors = [entry["message"] for entry in visitor.driver.get_log("browser") if entry["level"] == "SEVERE"]
+    assert not errors
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_is_no_wider_than_its_window(visitor, photo, width):
+    visitor.resize(width, 800)
+    visitor.upload(photo)
+    visitor.click("#go")
+    visitor.picture("#before-after")
+    wide = visitor.driver.execute_script("return document.documentElement.scrollWidth")
+    assert wide <= width
+    heights = {visitor.see(name).rect["height"] for name in ("#original", "#raw", "#blended")}
+    assert len(heights) == 1, "the three pictures are of one height"
+    cut = visitor.driver.execute_script(
+        "return [...document.querySelectorAll('#go, #download, #identities button, #settings .block')]"
+        ".filter(e => e.getBoundingClientRect().right > innerWidth).length"
+    )
+    assert cut == 0
+
+
+def test_who_closes_the_page_takes_everything_along(driver, url, handlers, photo):
+    visitor = Visitor(driver, url)
+    visitor.upload(photo)
+    visitor.picture("#photo")
+    visitor.click("#go")
+    visitor.picture("#blended")
+    assert list(handlers.visits.cache.rglob("mine-ada.png"))
+    driver.get("about:blank")
+    visitor.wait(lambda: not [path for path in handlers.visits.cache.rglob("*") if path.is_file()])
+
+
+def test_no_identity_says_how_to_get_one(driver, tmp_path, swapper, handlers):
+    with served(build(Handlers([], swapper, handlers.visits))) as address:
+        visitor = Visitor(driver, address)
+        assert "No identity is installed yet" in visitor.see("#introduced").text
+        assert not visitor.see("#go").is_enabled()
