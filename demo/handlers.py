@@ -159,7 +159,7 @@ class Handlers:
     def introduce(self, identity: str) -> Introduced:
         """Introduces an identity: a line about it, and its sample pictures."""
         one = self._identity(identity)
-        about = f"**{plain(one.title)}** · {BASIS[one.consent['basis']]} · {plain(one.consent['licence'])} · {one.size} px"
+        about = f"**{plain(one.title)}** · {BASIS[one.consent['basis']]} · {one.size} px"
         return Introduced(about, [str(sample) for sample in one.samples])
 
     @in_a_sentence

@@ -113,6 +113,7 @@ def swap_tab(handlers: Handlers) -> None:
                     components=[gr.Image(render=False)],
                     samples=[[str(file)] for file in handlers.examples],
                     type="index",
+                    visible=bool(handlers.examples),
                     elem_id="examples",
                 )
             with gr.Column(min_width=300):
@@ -167,7 +168,6 @@ def swap_tab(handlers: Handlers) -> None:
         concurrency_id=DEVICE,
         concurrency_limit=1,
         show_progress_on=blended,
-        scroll_to_output=True,
     )
 
 def about_tab() -> None:

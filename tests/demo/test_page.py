@@ -217,6 +217,7 @@ def test_an_example_the_camera_and_the_clipboard_are_photos_too(visitor):
     example = visitor.picture("#photo")
     visitor.click("#photo [aria-label='Capture from camera']")
     visitor.click("#photo .access-wrap button, #photo button:not([aria-label])")
+    visitor.wait(lambda: visitor.driver.execute_script("return document.querySelector('#photo video')?.videoWidth > 0"))
     visitor.click("#photo [aria-label='capture photo']")
     snapshot = visitor.picture("#photo", but=example)
     visitor.driver.execute_async_script(COPY, example)
