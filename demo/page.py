@@ -3,6 +3,7 @@
 Nothing on it comes from another server: fonts are the visitor's own, and no usage is reported.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -68,12 +69,6 @@ Jones, CC BY 4.0.
 
 NO_SAMPLE = PIL.Image.new("L", (8, 8), 200)
 
-PICTURES = (
-    ("original", "Original", "Your photo as it was"),
-    ("raw", "Raw network output", "The photo with the network's output pasted in"),
-    ("blended", "Blended result", "The photo with the new face blended in"),
-)
-
 FACES = [("All faces", "all"), ("The largest face", "largest"), *((f"Face {number}", str(number)) for number in range(10))]
 """Numbered as they are drawn over the photo, largest first."""
 
@@ -106,6 +101,7 @@ def swap_tab(handlers: Handlers) -> None:
                     buttons=[],
                     alt_text="The photo whose faces will be swapped",
                     elem_id="photo",
+                    elem_classes="framed",
                 )
                 photo.preprocess = as_uploaded
                 examples = gr.Dataset(
@@ -117,43 +113,30 @@ def swap_tab(handlers: Handlers) -> None:
                     elem_id="examples",
                 )
             with gr.Column(min_width=300):
-                cards = gr.Gallery(
-                    [(one.samples[0] if one.samples else NO_SAMPLE, one.title) for one in known],
-                    label="Identity",
-                    columns=3,
-                    object_fit="cover",
-                    allow_preview=False,
-                    selected_index=0 if known else None,
-                    buttons=[],
-                    interactive=False,
-                    elem_id="identities",
-                )
+                pictures = [(one.samples[0] if one.samples else NO_SAMPLE, one.title) for one in known]
+                first = 0 if known else None
+                cards = tiles("identities", "Identity", pictures, columns=3, object_fit="cover", allow_preview=False, selected_index=first)
                 identity = gr.Textbox(known[0].name if known else "", label="Identity", visible=False)
                 about, pictures = handlers.introduce(known[0].name) if known else (NO_IDENTITY, [])
                 introduced = gr.Markdown(about, elem_id="introduced")
-                samples = gr.Gallery(
-                    pictures, label="Samples", columns=4, object_fit="cover", buttons=[], interactive=False, visible=bool(known), elem_id="samples"
-                )
+                samples = tiles("samples", "Samples", pictures, columns=4, object_fit="cover", visible=bool(known))
         with gr.Row(elem_id="settings", equal_height=True):
             strength = gr.Slider(0, 1, 1, step=0.05, label="Strength", scale=2, min_width=240)
             faces = gr.Dropdown(FACES, value="all", allow_custom_value=True, label="Which faces", scale=2, min_width=240)
             go = gr.Button("Swap", variant="primary", size="lg", interactive=bool(known), scale=3, elem_id="go")
         with gr.Column(elem_id="results"):
             with gr.Row(elem_id="pictures"):
-                original, raw, blended = (
-                    gr.Image(label=label, alt_text=alt, elem_id=name, interactive=False, buttons=["fullscreen"], height=320)
-                    for name, label, alt in PICTURES
-                )
-            before_after = gr.ImageSlider(label="Before and after", interactive=False, buttons=["fullscreen"], elem_id="before-after")
-            result = gr.DownloadButton("Download the result", variant="secondary", elem_id="download")
+                original = shown("original", "Original", height=320, alt_text="Your photo as it was")
+                raw = shown("raw", "Raw network output", height=320, alt_text="The photo with the network's output pasted in")
+                blended = shown("blended", "Blended result", height=320, alt_text="The photo with the new face blended in")
+            before_after = shown("before-after", "Before and after", kind=gr.ImageSlider)
+            result = gr.DownloadButton("Download the result", elem_id="download")
             with gr.Accordion("How it came about", open=False, elem_id="how"), gr.Row():
                 with gr.Column(min_width=300):
-                    steps = gr.Gallery(
-                        label="Face by face", columns=3, object_fit="contain", buttons=["fullscreen"], interactive=False, elem_id="steps"
-                    )
+                    steps = tiles("steps", "Face by face", columns=3, object_fit="contain")
                     timetable = gr.Markdown(elem_id="timetable")
                 with gr.Column(min_width=300):
-                    landmarks = gr.Image(label="Landmarks", interactive=False, buttons=["fullscreen"], elem_id="landmarks")
+                    landmarks = shown("landmarks", "Landmarks", alt_text="The photo with the landmarks drawn over it")
 
     at_once = {"concurrency_limit": None, "show_progress": "hidden"}
     photo.upload(handlers.take_in, photo, photo, api_name="take_in", **at_once).failure(None, js="() => null", outputs=photo)
@@ -170,10 +153,21 @@ def swap_tab(handlers: Handlers) -> None:
         show_progress_on=blended,
     )
 
+
 def about_tab() -> None:
     """How it works, what becomes of the visitor's files, and whose photos the examples are."""
     with gr.Tab("About"):
         gr.Markdown(ABOUT, elem_id="about")
+
+
+def shown(name: str, label: str, *, kind: type = gr.Image, **options) -> gr.Image | gr.ImageSlider:
+    """A picture to look at, not to change."""
+    return kind(label=label, elem_id=name, elem_classes="framed", interactive=False, buttons=["fullscreen"], **options)
+
+
+def tiles(name: str, label: str, pictures: Sequence = (), **options) -> gr.Gallery:
+    """Pictures side by side, each with its caption if it has one."""
+    return gr.Gallery(list(pictures), label=label, elem_id=name, elem_classes=["framed", "tiles"], interactive=False, buttons=[], **options)
 
 
 def as_uploaded(payload: ImageData | None) -> str | None:
