@@ -5,34 +5,16 @@ import pathlib
 import sys
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import UInt8
 from torch import Tensor
 
 from facehub import image
 from facehub.errors import FaceHubError
-from facehub.faces import box
 from facehub.generators import Generator
 from facehub.hub import load
 from facehub.swap import Swapper
-from facehub.types import Swapped
 
-from .identity import contact_sheet
-
-MARGIN = 0.75
-"""How much of the photo is shown around the face's landmarks, in units of their box."""
-
-
-def row(photo: UInt8[Tensor, "3 height width"], swapped: Swapped, *, side: int) -> UInt8[Tensor, "3 3 side side"]:
-    """Input, raw output and result around the largest face, each `side` px square."""
-    left, top, right, bottom = box(swapped.faces.landmarks[:1])[0].tolist()
-    height, width = photo.shape[-2:]
-    half = min(max(right - left, bottom - top) * (0.5 + MARGIN), min(height, width) / 2)
-    x, y = min(max((left + right) / 2, half), width - half), min(max((top + bottom) / 2, half), height - half)
-    rows, columns = slice(round(y - half), round(y + half)), slice(round(x - half), round(x + half))
-    pictures = torch.stack([photo, swapped.raw[0], swapped.blended[0]])[:, :, rows, columns]
-    shown = F.interpolate(pictures.float(), size=(side, side), mode="bicubic", antialias=True)
-    return shown.round().clamp(0, 255).to(torch.uint8)
+from .identity import contact_sheet, row
 
 
 def figure(

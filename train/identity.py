@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import platform
+import shlex
 import sys
 import time
 
@@ -21,8 +22,11 @@ from torch import Tensor
 
 from facehub import image
 from facehub.errors import BadSetting, FaceHubError
-from facehub.faces import Finder, Recogniser
+from facehub.faces import Finder, Recogniser, box
 from facehub.generators import Generator
+from facehub.identity import check_consent, save
+from facehub.swap import Swapper
+from facehub.types import Swapped
 
 from .config import Config
 from .evaluate import compare, see
@@ -35,6 +39,9 @@ from .weeding import weed
 
 SAVE_EVERY = 100
 """Steps between checkpoints and previews."""
+
+MARGIN = 0.75
+"""How much of a sample photo is shown around the face's landmarks, in units of their box."""
 
 
 def held_out(name: str) -> bool:
@@ -134,6 +141,18 @@ def preview(generator: Generator, faces: Gallery, file: pathlib.Path, *, count: 
     image.write(file, contact_sheet(torch.cat([crop, outputs(generator, crop)]), columns=count))
 
 
+def row(photo: UInt8[Tensor, "3 height width"], swapped: Swapped, *, side: int) -> UInt8[Tensor, "3 3 side side"]:
+    """Input, raw output and result around the largest face, each `side` px square: a row of the paper's Figure 5."""
+    left, top, right, bottom = box(swapped.faces.landmarks[:1])[0].tolist()
+    height, width = photo.shape[-2:]
+    half = min(max(right - left, bottom - top) * (0.5 + MARGIN), min(height, width) / 2)
+    x, y = min(max((left + right) / 2, half), width - half), min(max((top + bottom) / 2, half), height - half)
+    rows, columns = slice(round(y - half), round(y + half)), slice(round(x - half), round(x + half))
+    pictures = torch.stack([photo, swapped.raw[0], swapped.blended[0]])[:, :, rows, columns]
+    shown = F.interpolate(pictures.float(), size=(side, side), mode="bicubic", antialias=True)
+    return shown.round().clamp(0, 255).to(torch.uint8)
+
+
 def contact_sheet(crop: UInt8[Tensor, "n 3 size size"], *, columns: int) -> UInt8[Tensor, "3 height width"]:
     """Row by row; `n` must be a multiple of `columns`."""
     rows = crop.unflatten(0, (-1, columns))
@@ -155,6 +174,16 @@ def machine(device: torch.device) -> str:
     return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
 
 
+def read_consent(file: pathlib.Path) -> dict[str, str]:
+    """Raises BadIdentity when something is missing, so that nobody trains for an hour to be told."""
+    try:
+        consent = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise BadSetting(f"{file} is no consent record that can be read ({problem}): write it as JSON.") from problem
+    check_consent(consent)
+    return consent
+
+
 def parser() -> argparse.ArgumentParser:
     """One flag for each setting of config.py, besides the folders."""
     flags = argparse.ArgumentParser(prog="python -m train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -163,6 +192,8 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--out", type=pathlib.Path, required=True, help="the identity's folder; its last part is the identity's short name")
     flags.add_argument("--content", type=pathlib.Path, action="append", required=True, help="a folder tree of other people's photos; may be repeated")
     flags.add_argument("--consent", type=pathlib.Path, required=True, help="the consent record (JSON: basis, whose, scope, date, contact, licence)")
+    flags.add_argument("--sample", type=pathlib.Path, action="append", default=[], help="a photo whose swap is shown in the card; may be repeated")
+    flags.add_argument("--credits", default="", help="whose photos the samples show")
     flags.add_argument("--vgg19", type=pathlib.Path, help="VGG-19 weights (safetensors, torchvision's names); downloaded when not given")
     flags.add_argument("--vgg19-scales", type=pathlib.Path, help="their channel scales (safetensors)")
     flags.add_argument("--runs", type=pathlib.Path, default=pathlib.Path(".runs"), help="where unfinished runs are kept (default: %(default)s)")
@@ -178,6 +209,7 @@ def main() -> int:
     config = Config(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(Config)})
     device, folder = torch.device(arguments.device), arguments.runs / arguments.out.name
     try:
+        read_consent(arguments.consent)
         folder.mkdir(parents=True, exist_ok=True)
         material = prepare(arguments.photos, arguments.content, size=config.size, cache=arguments.cache, seed=config.seed)
         for name, reason in material.weeded.items():
@@ -198,5 +230,32 @@ def main() -> int:
 
 
 def finish(arguments, config, generator, material, metrics, rows, device) -> None:
-    """Saves the identity's folder."""
-    raise NotImplementedError
+    """Saves the identity's folder: weights, card, how it was made, and swaps of the pictures given with --sample."""
+    consent = read_consent(arguments.consent)
+    swapper = Swapper(generator.to("cpu"))
+    photos = {path.stem: image.read(path).photo for path in arguments.sample}
+    samples = {
+        name: contact_sheet(row(photo, swapper(photo[None], faces="largest"), side=256), columns=3) for name, photo in photos.items()
+    }
+    training = {
+        "command": " ".join(["python -m train", *map(shlex.quote, sys.argv[1:])]),
+        "config": dataclasses.asdict(config),
+        "machine": machine(device),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "seconds": {name: round(sum(r["seconds"] for r in rows if r["name"] == name)) for name in dict.fromkeys(r["name"] for r in rows)},
+        "losses": [rows[i] for i in range(0, len(rows), max(1, len(rows) // 100))],
+        "photos": list(material.style.names),
+        "left_out": material.weeded,
+        "content_faces": len(material.content),
+    }
+    folder = save(
+        arguments.out,
+        generator=generator,
+        title=arguments.name,
+        consent=consent,
+        metrics=metrics,
+        training=training,
+        samples=samples,
+        credits=arguments.credits,
+    )
+    print(f"Saved {folder}. Try it: python -m facehub swap photo.jpg --identity {folder} --out result.png")

@@ -1,0 +1,94 @@
+"""The set-up script says in one sentence what is missing. Each test runs it in a copy, with a world in which something is not there."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+@pytest.fixture
+def copy(tmp_path):
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "setup", tmp_path / "scripts" / "setup")
+    (tmp_path / "requirements.txt").write_text("no-such-package-of-facehub==1.0\n")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("bash", "dirname", "cat", "cksum", "tr", "df", "awk", "grep", "tail", "rm", "mktemp", "basename", "env"):
+        os.symlink(shutil.which(tool), tools / tool)
+    return tmp_path
+
+
+def setup(copy, **environment) -> subprocess.CompletedProcess:
+    return subprocess.run([copy / "scripts" / "setup"], env={"PATH": str(copy / "bin")} | environment, capture_output=True, text=True, timeout=120)
+
+
+def tool(copy, name, script):
+    path = copy / "bin" / name
+    path.unlink(missing_ok=True)
+    path.write_text(f"#!{shutil.which('bash')}\n{script}\n")
+    path.chmod(0o755)
+
+
+def test_no_python(copy):
+    done = setup(copy)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Python 3.10 or newer is missing")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_old_python(copy):
+    tool(copy, "python3", 'case "$*" in *version_info*) exit 1;; esac')
+    assert setup(copy).stderr.startswith("Python 3.10 or newer is missing")
+
+
+def test_no_venv_module(copy):
+    tool(copy, "python3", 'case "$*" in *venv*) exit 1;; --version) echo Python 3.12.0;; esac')
+    done = setup(copy)
+    assert done.returncode == 1
+    assert "venv module is missing" in done.stderr
+    assert not (copy / ".venv").exists()
+
+
+def with_python(copy, pip: str) -> None:
+    """A Python whose venv holds no torch, and whose pip does as told."""
+    inner = f'case "$*" in *"import torch"*) exit 1;; *"pip install"*) {pip};; esac'
+    tool(copy, "inner", inner)
+    os.symlink(shutil.which("mkdir"), copy / "bin" / "mkdir")
+    os.symlink(shutil.which("cp"), copy / "bin" / "cp")
+    tool(copy, "python3", f'case "$*" in *venv*) mkdir -p .venv/bin && cp {copy}/bin/inner .venv/bin/python;; --version) echo Python 3.12.0;; esac')
+
+
+def test_no_disk(copy):
+    with_python(copy, "true")
+    tool(copy, "df", 'printf "head\\nx 1 1 2097152 1%% /\\n"')
+    done = setup(copy)
+    assert done.returncode == 1
+    assert "There are 2 GB free here, but PyTorch" in done.stderr
+
+
+@pytest.mark.parametrize("output, sentence", [
+    ("WARNING: Retrying after connection broken", "check the network"), ("OSError: No space left on device", "disk is full"), ("error: bad wheel", "could not be installed"),
+])  # fmt: skip
+def test_pip_fails(copy, output, sentence):
+    with_python(copy, f"echo '{output}' >&2; exit 1")
+    tool(copy, "df", 'printf "head\\nx 1 1 99999999 1%% /\\n"')
+    done = setup(copy)
+    assert done.returncode == 1
+    assert sentence in done.stderr.splitlines()[-1]
+    assert "what is there is kept" in done.stderr
+
+
+def test_a_second_start_installs_nothing(copy):
+    with_python(copy, "echo once >>installs")
+    tool(copy, "df", 'printf "head\\nx 1 1 99999999 1%% /\\n"')
+    assert setup(copy).returncode == 0
+    again = setup(copy)
+    assert (again.returncode, again.stdout) == (0, "")
+    assert (copy / "installs").read_text() == "once\n"
+    (copy / "requirements.txt").write_text("another==1\n")
+    assert setup(copy).returncode == 0
+    assert (copy / "installs").read_text() == "once\nonce\n"
