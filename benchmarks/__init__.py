@@ -1,0 +1,1 @@
+"""Commands that print both sides of a ratio from one run."""
