@@ -11,7 +11,7 @@ class Config:
     seed: int = 0
     size: int = 128
     """Side of the crop in pixels."""
-    alpha: float = 20.0
+    alpha: float = 30.0
     """Weight of the style loss [20 at 128 px, ramped from 0]."""
     gamma: float = 20.0
     """Weight of the total variation, averaged over pixels [0.3, on an unstated scale]."""
@@ -38,7 +38,7 @@ class Config:
     """Steps on the optimised faces at half the size, with the network's last resolution left out (not in the paper)."""
     fine_steps: int = 900
     """Steps on the optimised faces at full size (not in the paper)."""
-    steps: int = 0
+    steps: int = 240
     """Further steps that take turns between the losses themselves and imitation [10,000, losses alone]."""
     average: float = 0.998
     """Decay of the moving average of the weights, which is what ships (not in the paper)."""

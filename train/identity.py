@@ -37,7 +37,7 @@ from .style import style_bank
 from .targets import optimised
 from .weeding import weed
 
-SAVE_EVERY = 100
+SAVE_EVERY = 40
 """Steps between checkpoints and previews."""
 
 MARGIN = 0.75
