@@ -72,6 +72,7 @@ def swap_photos(arguments: argparse.Namespace) -> int:
     device = chosen_device(arguments.device)
     swapper = Swapper(identity.generator(device), device=device)
     failures = 0
+    record: dict
     for index, path in enumerate(photos):
         files = {kind: paths[index] for kind, paths in outputs.items()}
         try:

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false, reportMissingModuleSource=false
 """Finds faces, their 68 landmarks and their owners. The only place that knows dlib.
 
 Detector: dlib's frontal HOG detector. Landmarks: dlib's 68-point predictor (Kazemi and Sullivan, CVPR 2014), trained on iBUG 300-W, whose

@@ -58,7 +58,7 @@ class Generator(nn.Module):
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.orthogonal_(layer.weight)
-                nn.init.zeros_(layer.bias)
+                nn.init.zeros_(layer.bias)  # pyright: ignore[reportArgumentType]
 
     def forward(self, crop: Crops, window: Window | None = None) -> Float[Tensor, "faces 3 h w"]:
         """The new faces, or only a window of them: the same values, computed without what lies far outside of it.
@@ -80,7 +80,8 @@ class Generator(nn.Module):
         for image, branch, joint, (coarse, fine) in zip(pyramid[1:], self.branches[1:], self.joints, pairwise(wanted), strict=True):
             entering = _grown(fine, image.shape[-1])
             enlarged = F.interpolate(x, scale_factor=2.0, mode="nearest")
-            enlarged = _cut(enlarged, tuple(2 * edge for edge in coarse), entering)
+            top, bottom, left, right = coarse
+            enlarged = _cut(enlarged, (2 * top, 2 * bottom, 2 * left, 2 * right), entering)
             x = _cut(joint(torch.cat([enlarged, _through(branch, image, entering)], dim=1)), entering, fine)
         return x
 

@@ -83,7 +83,7 @@ def from_pil(image: Image.Image, *, max_megapixels: float = MAX_MEGAPIXELS, name
         raise BadPhoto(f"{name} is {width} x {height} pixels, but each side must be at least {MIN_SIDE_PX}: use a larger one.")
     try:
         image.load()
-        image = ImageOps.exif_transpose(image)
+        image = ImageOps.exif_transpose(image) or image
         alpha = _alpha(image)
         rgb = _srgb(image, alpha)
     except Image.DecompressionBombError as problem:
@@ -183,9 +183,9 @@ def _srgb(image: Image.Image, alpha: Image.Image | None) -> Image.Image:
     if profile := image.info.get("icc_profile"):
         colours = {"RGBA": "RGB", "LA": "L", "La": "L", "RGBa": "RGB", "1": "L", "PA": "RGB"}.get(image.mode, image.mode)
         try:
-            return ImageCms.profileToProfile(
-                image.convert(colours), ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"), outputMode="RGB"
-            )
+            embedded, wanted = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+            if converted := ImageCms.profileToProfile(image.convert(colours), embedded, wanted, outputMode="RGB"):
+                return converted
         except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
             pass  # a broken profile, or one for other channels: the pixels are still the best we have
     return image.convert("RGB")

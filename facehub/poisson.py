@@ -120,7 +120,7 @@ def _inverse(grid: _Grid) -> Tensor:
     for weight, first, second in ((grid.across, number[:, :-1], number[:, 1:]), (grid.down, number[:-1], number[1:])):
         matrix[:, first.flatten(), second.flatten()] = matrix[:, second.flatten(), first.flatten()] = -weight.flatten(1)
     matrix += torch.diag_embed((grid.diagonal + 1 - grid.unknown).flatten(1) + 1e-6)
-    return torch.linalg.inv(matrix)[:, None]
+    return torch.cholesky_inverse(torch.linalg.cholesky(matrix))[:, None]
 
 
 def _full_multigrid(grids: list[_Grid]) -> Tensor:

@@ -34,7 +34,7 @@ class Swapper:
         device: torch.device | str = "cpu",
     ):
         self.device = torch.device(device)
-        self.generator = generator.to(self.device, memory_format=torch.channels_last).eval()
+        self.generator = generator.to(self.device).to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
         self.finder = finder or Finder()
         self.masker = masker
 

@@ -8,12 +8,6 @@ import sys
 
 import torch
 
-from facehub import image
-from facehub.alignment import align, paste, place
-from facehub.faces import Finder
-from facehub.geometry import invert, move, warp
-from train import losses
-
 ROOT = pathlib.Path(__file__).parent.parent
 SOURCES = [p for folder in ("facehub", "train", "demo") for p in (ROOT / folder).rglob("*.py")]
 

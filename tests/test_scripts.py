@@ -71,7 +71,8 @@ def test_no_disk(copy):
 
 
 @pytest.mark.parametrize("output, sentence", [
-    ("WARNING: Retrying after connection broken", "check the network"), ("OSError: No space left on device", "disk is full"), ("error: bad wheel", "could not be installed"),
+    ("WARNING: Retrying after connection broken", "check the network"), ("OSError: No space left on device", "disk is full"),
+    ("error: bad wheel", "could not be installed"),
 ])  # fmt: skip
 def test_pip_fails(copy, output, sentence):
     with_python(copy, f"echo '{output}' >&2; exit 1")

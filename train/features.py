@@ -35,14 +35,14 @@ class VGG19(nn.Module):
                 channels = width
             layers.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*layers[:-1])
-        for index in self.names:
-            self.register_buffer(f"scale_{index}", torch.ones(self.features[index].out_channels))
+        for index, width in zip(self.names, (w for widths in WIDTHS.values() for w in widths), strict=True):
+            self.register_buffer(f"scale_{index}", torch.ones(width))
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
         self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None])
         self.requires_grad_(False)
 
     def forward(self, crop: Float[Tensor, "n 3 h w"]) -> dict[str, Float[Tensor, "n c y x"]]:
-        x = (crop - self.mean) / self.deviation
+        x = (crop - self.get_buffer("mean")) / self.get_buffer("deviation")
         found = {}
         for index, layer in enumerate(self.features):
             x = layer(x)

@@ -84,7 +84,7 @@ def train(
     material: Material, config: Config, *, vgg: pathlib.Path | None, scales: pathlib.Path | None, folder: pathlib.Path, device: torch.device
 ) -> tuple[Generator, list[dict]]:
     """Runs all stages; `folder` keeps the optimised faces, the checkpoint, the log and a preview. Returns the averaged network and the log."""
-    network = vgg19(vgg, scales).to(device, memory_format=torch.channels_last)
+    network = vgg19(vgg, scales).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     bank = style_bank(material.style, network, device=device)
     print(f"Style bank: {len(material.style)} photos and their mirror images. Content: {len(material.content)} faces.", flush=True)
     first = material.content[torch.arange(min(config.target_faces, len(material.content)))]
@@ -104,7 +104,7 @@ def train(
             keep(run, rows, folder)
             preview(run.average, material.held_out, folder / "preview.png")
         print(f"\r{told(step)}", end="\n" if step.step % SAVE_EVERY == 0 else "", flush=True)
-    if run is None or run.average is None:
+    if run is None:
         raise BadSetting("Nothing was trained: give at least one of --coarse-steps, --fine-steps and --steps more than 0.")
     return run.average, rows
 

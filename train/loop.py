@@ -46,12 +46,15 @@ class Step:
 class Run:
     """All that changes while training: save it, load it, and the run goes on as if nothing had happened."""
 
+    generator: Generator
     stage: int = 0
     step: int = 0
-    generator: Generator = field(default_factory=lambda: Generator(64))
-    average: Generator | None = None
+    average: Generator = field(init=False)
     """Moving average of the weights: what ships."""
-    optimiser: torch.optim.Adam | None = None
+    optimiser: torch.optim.Adam = field(init=False)
+
+    def __post_init__(self):
+        self.begin()
 
     def state(self) -> dict:
         return {
@@ -59,18 +62,16 @@ class Run:
             "step": self.step,
             "size": self.generator.size,
             "generator": self.generator.state_dict(),
-            "average": self.average.state_dict() if self.average else None,
-            "optimiser": self.optimiser.state_dict() if self.optimiser else None,
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
         }
 
     @classmethod
     def of(cls, state: dict, device: torch.device) -> "Run":
         run = cls(stage=state["stage"], step=state["step"], generator=_ready(Generator(state["size"]), device))
         run.generator.load_state_dict(state["generator"])
-        run.begin()
-        if state["average"] and run.average and run.optimiser:
-            run.average.load_state_dict(state["average"])
-            run.optimiser.load_state_dict(state["optimiser"])
+        run.average.load_state_dict(state["average"])
+        run.optimiser.load_state_dict(state["optimiser"])
         return run
 
     def begin(self) -> None:
@@ -100,7 +101,7 @@ def fit(
         name, steps, rate = stages[run.stage]
         if steps and run.step == 0:
             if run.stage > 0 and run.generator.size < config.size:
-                grown = _seeded(config.seed + 1, lambda: grow(run.average or run.generator))
+                grown = _seeded(config.seed + 1, lambda: grow(run.average))
                 run.generator = _ready(grown, device)
             run.begin()
         while run.step < steps:
@@ -162,7 +163,7 @@ def _imitation(generator, content, targets, network, config, choice, device) -> 
 
 def _weighted(error: Float[Tensor, "n c y x"], weight: Float[Tensor, "n 1 h w"]) -> Float[Tensor, " n"]:
     """Mean of the error by the weight, brought to the error's resolution."""
-    weight = F.adaptive_avg_pool2d(weight, error.shape[-2:])
+    weight = F.adaptive_avg_pool2d(weight, (error.shape[-2], error.shape[-1]))
     return (error.mean(1, keepdim=True) * weight).sum((1, 2, 3)) / weight.sum((1, 2, 3))
 
 
@@ -207,7 +208,7 @@ def _seeded(seed: int, make: Callable[[], Generator]) -> Generator:
 
 
 def _ready(generator: Generator, device: torch.device) -> Generator:
-    return generator.to(device, memory_format=torch.channels_last)
+    return generator.to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def _anneal(optimiser: torch.optim.Adam, first: float, last: float, progress: float) -> None:
