@@ -82,11 +82,11 @@ def warp(
     """
     shrink = torch.linalg.det(image_from_output[:, :, :2].double()).abs().sqrt().tolist()
     boxes = [max(1, math.floor(s + 1e-3)) for s in shrink]
+    ways = [(box, 2 if s / box > 1.1 else 1) for box, s in zip(boxes, shrink, strict=True)]
     dtype = images.dtype if images.is_floating_point() else image_from_output.dtype
     output = images.new_empty((len(boxes), images.shape[1], *size), dtype=dtype)
-    for box in set(boxes):
-        group = [i for i, b in enumerate(boxes) if b == box]
-        samples = 2 if max(shrink[i] / box for i in group) > 1.1 else 1
+    for box, samples in sorted(set(ways)):
+        group = [i for i, way in enumerate(ways) if way == (box, samples)]
         output[group] = _warp_group(images, image[group], image_from_output[group], size, box, samples, mode).to(dtype)
     return output
 

@@ -1,7 +1,6 @@
 """Every kind of picture in, sRGB bytes out; every kind of bad file, one sentence."""
 
 import io
-import pathlib
 
 import numpy as np
 import pytest
@@ -218,8 +217,8 @@ def test_the_assets(assets):
     assert set(refused) == {"astronaut_48px.png", "not_an_image.jpg", "truncated.jpg"}
 
 
-def test_the_turned_asset_is_upright(assets):
-    reference = read(assets / "photos/public_domain/astronaut.png").photo.float()
-    for turned in ("3", "6"):
-        photo = read(assets / pathlib.Path(f"photos/formats/astronaut_exif_orientation_{turned}.jpg")).photo.float()
-        assert photo.shape == reference.shape and (photo - reference).abs().mean() < 6
+def test_the_turned_assets_are_the_same_picture(assets):
+    """One is stored upside down, one on its side."""
+    first, second = (read(assets / f"photos/formats/astronaut_exif_orientation_{turned}.jpg").photo.float() for turned in (3, 6))
+    assert first.shape == second.shape == (3, 512, 400)
+    assert (first - second).abs().mean() < 6
