@@ -44,7 +44,7 @@ def app(tmp_path) -> Iterator[tuple[subprocess.Popen, str]]:
 def test_the_app_swaps_a_face_and_ends_without_a_trace(app, tmp_path):
     process, url = app
     photo = ROOT / "demo" / "examples" / "astronaut.png"
-    client = Client(url, download_files=tmp_path / "downloads", verbose=False)
+    client = Client(url, download_files=tmp_path / "downloads", verbose=False, analytics_enabled=False)
     assert "nobody" in [one["name"] for one in client.predict(api_name="/identities")]
     result, original, raw, *_ = client.predict(handle_file(photo), "nobody", api_name="/swap")
     assert read_mark(Path(result).read_bytes())

@@ -1,8 +1,10 @@
 """A page with two identities whose networks answer what the test wants, and a finder that needs no photo of a person."""
 
 import contextlib
+import os
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import gradio as gr
 import pytest
@@ -109,6 +111,11 @@ def upload(handlers):
         return str(folder / name)
 
     return put
+
+
+def files_in(folder: Path, name: str = "") -> list[Path]:
+    """Files of this name, or all, in a folder from which others may be deleting."""
+    return [Path(place, file) for place, _, files in os.walk(folder) for file in files if name in ("", file)]
 
 
 @contextlib.contextmanager

@@ -14,12 +14,12 @@ from demo.page import build
 from facehub import image
 from facehub.provenance import read_mark
 
-from .conftest import photo_of
+from .conftest import files_in, photo_of
 
 
 @pytest.fixture
 def client(url, tmp_path):
-    with_files = Client(url, download_files=tmp_path / "downloads", verbose=False)
+    with_files = Client(url, download_files=tmp_path / "downloads", verbose=False, analytics_enabled=False)
     yield with_files
     with_files.close()
 
@@ -109,7 +109,7 @@ def test_visitors_get_their_own_pictures(url, tmp_path):
         mine = tmp_path / "same-name" / str(number) / "photo.png"
         mine.parent.mkdir(parents=True)
         image.write(mine, photo_of(colours[number]), generated=False)
-        visitor = Client(url, download_files=tmp_path / "downloads" / str(number), verbose=False)
+        visitor = Client(url, download_files=tmp_path / "downloads" / str(number), verbose=False, analytics_enabled=False)
         try:
             results = visitor.predict(handle_file(mine), ("ada", "ben")[number % 2], api_name="/swap")
             return torch.equal(image.read(results[1]).photo, image.read(mine).photo), results[0]
@@ -126,14 +126,14 @@ def test_visitors_get_their_own_pictures(url, tmp_path):
 
 def test_nothing_is_left_when_the_visitors_have_gone(url, handlers, photo, tmp_path):
     """Two who upload the same file: the first to leave takes nothing from the second."""
-    first, second = (Client(url, download_files=tmp_path / name, verbose=False) for name in ("first", "second"))
+    first, second = (Client(url, download_files=tmp_path / name, verbose=False, analytics_enabled=False) for name in ("first", "second"))
     try:
         for visitor in (first, second):
             visitor.predict(handle_file(photo), "ada", api_name="/swap")
-        assert len({path.parent.parent for path in handlers.visits.cache.rglob("mine-ada.png")}) == 2
+        assert len({path.parent.parent for path in files_in(handlers.visits.cache, "mine-ada.png")}) == 2
         first.close()
-        assert eventually(lambda: len(list(handlers.visits.cache.rglob("mine-ada.png"))) == 1)
+        assert eventually(lambda: len(files_in(handlers.visits.cache, "mine-ada.png")) == 1)
         second.predict(handle_file(photo), "ben", api_name="/swap")
     finally:
         second.close()
-    assert eventually(lambda: not [path for path in handlers.visits.cache.rglob("*") if path.is_file()])
+    assert eventually(lambda: not files_in(handlers.visits.cache))

@@ -13,7 +13,7 @@ from demo.page import build
 from facehub import image
 from facehub.provenance import read_mark
 
-from .conftest import TwoFaces, photo_of, served
+from .conftest import TwoFaces, files_in, photo_of, served
 
 selenium = pytest.importorskip("selenium", reason="the browser tests drive Chromium through selenium: pip install selenium")
 
@@ -264,9 +264,9 @@ def test_who_closes_the_page_takes_everything_along(driver, url, handlers, photo
     visitor.picture("#photo")
     visitor.click("#go")
     visitor.picture("#blended")
-    assert list(handlers.visits.cache.rglob("mine-ada.png"))
+    assert files_in(handlers.visits.cache, "mine-ada.png")
     driver.get("about:blank")
-    visitor.wait(lambda: not [path for path in handlers.visits.cache.rglob("*") if path.is_file()])
+    visitor.wait(lambda: not files_in(handlers.visits.cache))
 
 
 def test_no_identity_says_how_to_get_one(driver, tmp_path, swapper, handlers):

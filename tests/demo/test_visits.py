@@ -7,6 +7,8 @@ import pytest
 
 from demo.visits import Visits
 
+from .conftest import files_in
+
 
 @pytest.fixture
 def visits(tmp_path):
@@ -30,10 +32,6 @@ def eventually(condition, seconds=5.0):
     return condition()
 
 
-def files(visits):
-    return [path for path in visits.cache.rglob("*") if path.is_file()]
-
-
 def test_each_visitor_has_a_folder_nobody_can_guess(visits):
     one, again, other = visits.folder("one"), visits.folder("one"), visits.folder("other")
     assert one.parent == again.parent != other.parent
@@ -48,7 +46,7 @@ def test_who_leaves_takes_their_files_along_and_no_others(visits):
     kept = visits.folder("other") / "result.png"
     kept.write_bytes(b"another result")
     visits.forget("one")
-    assert eventually(lambda: files(visits) == [kept])
+    assert eventually(lambda: files_in(visits.cache) == [kept])
 
 
 def test_a_shared_upload_stays_for_the_other(visits):
@@ -59,7 +57,7 @@ def test_a_shared_upload_stays_for_the_other(visits):
     visits._drop({upload: (upload.stat().st_ino, upload.stat().st_mtime_ns)})
     assert theirs.read_bytes() == upload.read_bytes() == b"pixels"
     visits.forget("other")
-    assert eventually(lambda: not files(visits))
+    assert eventually(lambda: not files_in(visits.cache))
 
 
 def test_an_upload_made_anew_meanwhile_stays(visits):
@@ -78,7 +76,7 @@ def test_who_uploads_twice_leaves_nothing_either(visits):
     visits.claim("one", uploaded(visits))
     visits.claim("one", uploaded(visits))
     visits.forget("one")
-    assert eventually(lambda: not files(visits))
+    assert eventually(lambda: not files_in(visits.cache))
 
 
 def test_a_claimed_photo_outlives_its_upload(visits):
