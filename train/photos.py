@@ -25,9 +25,7 @@ from facehub.faces import Finder, Recogniser
 from facehub.geometry import move
 from facehub.types import Found
 
-from .reference import MIRROR
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif"}
+from .reference import MIRROR, SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,9 @@ from torch import Tensor
 from facehub import image
 from facehub.faces import Finder
 
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif"}
+"""Photos that training looks at."""
+
 MIRROR = [*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1)]
 MIRROR += [45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40, *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), 67, 66, 65]
 """Index of each landmark's mirror image."""
@@ -53,18 +56,19 @@ def placed(mean: Float[Tensor, "68 2"]) -> Float[Tensor, "68 2"]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m train.reference", description=__doc__)
     parser.add_argument("photos", type=pathlib.Path, help="a folder of frontal photos, one face each")
+    parser.add_argument("--pattern", default="*", help="which of them, by name (default: all)")
     parser.add_argument("--origin", required=True, help="where the photos come from, kept in the file")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("facehub/reference.json"))
     arguments = parser.parse_args()
     finder = Finder(turn=False)
-    paths = sorted(p for p in arguments.photos.iterdir() if p.suffix.lower() in {".jpg", ".png", ".webp"})
+    paths = sorted(p for p in arguments.photos.glob(arguments.pattern) if p.suffix.lower() in SUFFIXES)
     faces = [finder(image.read(path).photo[None]).landmarks[:1] for path in paths]
     reference = placed(symmetric_mean(torch.cat(faces).double()))
     record = {
         "what": "68 landmarks of the frontal reference face, (x, y) in units of the crop, x right, y down",
         "origin": arguments.origin,
         "faces": len(faces),
-        "command": f"python -m train.reference PHOTOS --origin '{arguments.origin}'",
+        "command": f"python -m train.reference PHOTOS --pattern '{arguments.pattern}' --origin '{arguments.origin}'",
         "landmarks": [[round(v, 5) for v in point] for point in reference.tolist()],
     }
     arguments.out.write_text(json.dumps(record, indent=1) + "\n")
