@@ -1,6 +1,5 @@
 """Every number of a training run: the command line, the saved record and the card are made from this one place."""
 
-import dataclasses
 from dataclasses import dataclass
 
 
@@ -42,8 +41,3 @@ class Config:
     """Further steps that take turns between the losses themselves and imitation [10,000, losses alone]."""
     average: float = 0.998
     """Decay of the moving average of the weights, which is what ships (not in the paper)."""
-
-
-def described() -> dict[str, str]:
-    """Name -> default and type of each setting, for the command line's help."""
-    return {field.name: f"{field.default!r}" for field in dataclasses.fields(Config)}
