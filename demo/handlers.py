@@ -97,7 +97,7 @@ class Handlers:
         photo: str | None,
         identity: str,
         strength: float | int = 1.0,
-        faces: str = "all",
+        faces: str | int = "all",
         request: gr.Request | None = None,
         progress: Callable = gr.Progress(),  # noqa: B008 -- gradio knows its progress bar by this default
     ) -> Results:
@@ -110,7 +110,7 @@ class Handlers:
         session = request.session_hash if request else None
         progress(0.05, desc="Reading the photo")
         start = time.perf_counter()
-        which, one, file = chosen(faces), self._identity(identity), self._file(photo, session)
+        which, one, file = chosen(str(faces)), self._identity(identity), self._file(photo, session)
         picture = image.read(file)
         seconds = {"read": time.perf_counter() - start}
 

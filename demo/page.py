@@ -122,6 +122,7 @@ def swap_tab(handlers: Handlers) -> None:
                 samples = tiles("samples", "Samples", pictures, columns=4, object_fit="cover", visible=bool(known))
         with gr.Row(elem_id="settings", equal_height=True):
             strength = gr.Slider(0, 1, 1, step=0.05, label="Strength", scale=2, min_width=240)
+            strength.preprocess = as_sent
             faces = gr.Dropdown(FACES, value="all", allow_custom_value=True, label="Which faces", scale=2, min_width=240)
             go = gr.Button("Swap", variant="primary", size="lg", interactive=bool(known), scale=3, elem_id="go")
         with gr.Column(elem_id="results"):
@@ -173,3 +174,8 @@ def tiles(name: str, label: str, pictures: Sequence = (), **options) -> gr.Galle
 def as_uploaded(payload: ImageData | None) -> str | None:
     """gr.Image would open the file itself, and say in its own words what is wrong with it; its handlers get the file as it came."""
     return payload.path if payload else None
+
+
+def as_sent(payload: float | int) -> float | int:
+    """gr.Slider would meet a number out of its range with a traceback in the log; the Swapper has a sentence for it."""
+    return payload

@@ -73,10 +73,18 @@ def test_every_handler_has_a_name_and_says_what_it_does(handlers):
     assert [parameter["parameter_name"] for parameter in described["/swap"]["parameters"]] == ["photo", "identity", "strength", "faces"]
 
 
-@pytest.mark.parametrize("identity, sentence", [("nobody", "No identity is called"), ("", "No identity is called")])
-def test_a_refusal_is_a_sentence(client, photo, identity, sentence, capfd):
+REFUSED = [
+    (("nobody",), "No identity is called"),
+    (("ada", 1.5), "Strength is 1.5"),
+    (("ada", 1.0, "both"), 'Faces "both" is no choice'),
+    (("ada", 1.0, 7), "Face 7 was asked for"),
+]
+
+
+@pytest.mark.parametrize(("options", "sentence"), REFUSED)
+def test_a_refusal_is_a_sentence(client, photo, options, sentence, capfd):
     with pytest.raises(AppError, match=sentence):
-        client.predict(handle_file(photo), identity, api_name="/swap")
+        client.predict(handle_file(photo), *options, api_name="/swap")
     assert "Traceback" not in capfd.readouterr().err
 
 
