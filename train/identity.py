@@ -70,7 +70,7 @@ def prepare(photos: pathlib.Path, content: list[pathlib.Path], *, size: int, cac
     style = style[torch.tensor([name not in weeded for name in style.names])]
     if len(style) < 16:
         raise BadSetting(f"Only {len(style)} of the photos in {photos} can be used, but 16 is the least: {json.dumps(weeded, indent=1)}")
-    first, *others = [gather(folder, size=size, cache=cache) for folder in content]
+    first, *others = [others_than(photos, folder, gather(folder, size=size, cache=cache)) for folder in content]
     kept = torch.tensor([held_out(name) for name in first.names])
     faces, measured = joined([first[~kept], *others]), first[kept]
     shuffle = torch.Generator().manual_seed(seed)
@@ -78,6 +78,11 @@ def prepare(photos: pathlib.Path, content: list[pathlib.Path], *, size: int, cac
     measured = measured[torch.randperm(len(measured), generator=shuffle)]
     return Material(style=style, content=faces, held_out=measured, weeded=weeded)
 
+
+def others_than(photos: pathlib.Path, folder: pathlib.Path, gallery: Gallery) -> Gallery:
+    """The gallery of `folder` without the identity's own photos, where they lie in the same tree: nobody is swapped with themselves."""
+    own = photos.resolve()
+    return gallery[torch.tensor([own not in (folder / name).resolve().parents for name in gallery.names])]
 
 
 def train(
