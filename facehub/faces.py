@@ -7,9 +7,9 @@ terms exclude commercial use. Owner: dlib's ResNet of 128 numbers. Both model fi
 
 import importlib.util
 import pathlib
+from typing import TYPE_CHECKING
 
 import cv2
-import dlib
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -18,6 +18,13 @@ from torch import Tensor
 from .errors import FaceHubError
 from .types import Found, Photos
 
+if TYPE_CHECKING:
+    import dlib
+else:
+    try:
+        import dlib
+    except ImportError:  # a machine that only trains, from crops that were cut elsewhere
+        dlib = None
 
 class Finder:
     """Photos -> faces, largest first within each photo.
@@ -29,8 +36,8 @@ class Finder:
     def __init__(self, *, search_px: int = 640, again_px: int = 1600, turn: bool = True, min_score: float = 0.12):
         """`min_score` is dlib's own score; over the test photos no false face scored above 0.08 and no true one below 0.18."""
         self.search_px, self.again_px, self.turn, self.min_score = search_px, again_px, turn, min_score
-        self._detector = dlib.get_frontal_face_detector()
-        self._predictor = dlib.shape_predictor(str(_model("shape_predictor_68_face_landmarks.dat")))
+        points = str(_model("shape_predictor_68_face_landmarks.dat"))
+        self._predictor, self._detector = dlib.shape_predictor(points), dlib.get_frontal_face_detector()
 
     def __call__(self, photos: Photos) -> Found:
         """A photo without a face simply has no entry: whether that is an error is the caller's to say."""
@@ -52,7 +59,7 @@ class Finder:
                 return [_turn_back(self._predict(turned, box), turns, pixels.shape[:2]) for box in boxes]
         return []
 
-    def _search(self, pixels: np.ndarray) -> list[dlib.drectangle]:
+    def _search(self, pixels: np.ndarray) -> "list[dlib.drectangle]":
         """Boxes in the pixels' own coordinates, largest first."""
         longer = max(pixels.shape[:2])
         scales = [min(1.0, self.search_px / longer)]
@@ -64,7 +71,7 @@ class Finder:
                 return sorted(boxes, key=lambda b: -b.area())
         return []
 
-    def _predict(self, pixels: np.ndarray, box: dlib.drectangle) -> np.ndarray:
+    def _predict(self, pixels: np.ndarray, box: "dlib.drectangle") -> np.ndarray:
         """(68, 2) points. Only the face's surroundings are handed over, because dlib copies what it is given."""
         margin = box.width() / 2
         left, top = max(0, int(box.left() - margin)), max(0, int(box.top() - margin))
@@ -79,7 +86,8 @@ class Recogniser:
     """Who a face belongs to: dlib's 128 numbers; two faces nearer than a Euclidean distance of 0.6 count as one person."""
 
     def __init__(self):
-        self._network = dlib.face_recognition_model_v1(str(_model("dlib_face_recognition_resnet_model_v1.dat")))
+        weights = str(_model("dlib_face_recognition_resnet_model_v1.dat"))
+        self._network = dlib.face_recognition_model_v1(weights)
 
     def __call__(self, photos: Photos, found: Found) -> Float[Tensor, "faces 128"]:
         pixels = [np.ascontiguousarray(p) for p in photos.permute(0, 2, 3, 1).cpu().numpy()]
@@ -94,6 +102,8 @@ class Recogniser:
 
 def _model(name: str) -> pathlib.Path:
     """The package is located, not imported: importing it wants `pkg_resources`, which new Pythons lack."""
+    if dlib is None:
+        raise FaceHubError("dlib is missing, so no face can be found here: install it with `pip install dlib-bin`.")
     spec = importlib.util.find_spec("face_recognition_models")
     if spec is None or spec.origin is None:
         raise FaceHubError("The face models are missing: install them with `pip install face_recognition_models`.")

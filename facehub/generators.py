@@ -8,6 +8,7 @@ normalisation, inputs and outputs centred on 0 inside the network.
 """
 
 from itertools import pairwise
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +30,17 @@ JOINT = {16: 64, 32: 96, 64: 128, 128: 160, 256: 192, 512: 224}
 
 Window = tuple[int, int, int, int]
 """Top, bottom, left, right: the pixels [top, bottom) x [left, right) of a crop."""
+
+
+@runtime_checkable
+class Painter(Protocol):
+    """What a swap asks of the network that paints faces: a torch module that knows the side of its crops."""
+
+    size: int
+
+    def __call__(self, crop: Crops) -> Crops: ...
+    def to(self, *args: Any, **kwargs: Any) -> Any: ...
+    def eval(self) -> Any: ...
 
 
 def block(inputs: int, outputs: int) -> nn.Sequential:

@@ -9,7 +9,7 @@ import torch
 from .alignment import Masker, align, changed, paste, place
 from .errors import BadSetting, NoFace
 from .faces import Finder
-from .generators import Generator
+from .generators import Painter
 from .masks import hull
 from .poisson import clone
 from .types import Found, Photos, Swapped
@@ -27,14 +27,14 @@ class Swapper:
 
     def __init__(
         self,
-        generator: Generator,
+        generator: Painter,
         *,
         finder: Callable[[Photos], Found] | None = None,
         masker: Masker = hull,
         device: torch.device | str = "cpu",
     ):
         self.device = torch.device(device)
-        self.generator = generator.to(self.device).to(memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
+        self.generator = generator.to(self.device).to(memory_format=torch.channels_last).eval()
         self.finder = finder or Finder()
         self.masker = masker
 

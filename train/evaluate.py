@@ -1,76 +1,334 @@
-"""The numbers in the card, on faces that training never saw.
+"""`python -m train.evaluate IDENTITY --photos FOLDER --content FOLDER`: how good an identity is, on faces that training never saw.
 
-Identity: dlib's recogniser, which is in no loss. Expression and pose: how far the 68 landmarks move, in units of the distance between the eyes'
-centres (the field's NME). Both are read off the raw output, before cloning, on crops enlarged twice, because dlib wants faces of 80 px.
+Beside the network, raw and blended, stand three marks, measured the same way: doing nothing; the paper's Figure 8 baseline, the nearest style photo
+put in the face's place; and the optimised pixels of the same crops, the upper mark. What looks is dlib, which is in no loss, and the
+networks of train/estimators.py where their files are given. A measure that could not be taken is left out.
+
+| measure | meaning |
+|---|---|
+| retrieved | share whose nearest neighbour, by dlib's recogniser, is the identity; in the gallery: ours, 500 other people, the input person |
+| nearer | share nearer to the identity's mean than to the input person, by the same |
+| to identity, to input | cosine to the identity's mean and to the input person, by the same, from the mean of all those people |
+| sface ... | the same three by SFace, which is in the identity loss when `python -m train` is given its file |
+| pose | L2 distance of yaw, pitch and roll to the input's, degrees (FSA-Net) |
+| expression | L2 distance of 52 blendshapes to the input's (Face Landmarker) |
+| NME | movement of the 68 landmarks, percent of the distance between the eyes' centres (dlib) |
+| light | distance of the lighting network's features to the input's (the paper's equation 6) |
+| seam | how much larger than in the input the step across the mask's edge is, levels of 255 |
+| sharpness | energy of the face's finest octave, relative to the median photo of the identity |
+| ms | milliseconds a face, in batches, on the device given |
 """
 
-from dataclasses import dataclass
+import argparse
+import dataclasses
+import json
+import pathlib
+import sys
+import time
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
+from facehub import hub, image
+from facehub.errors import BadSetting, FaceHubError
 from facehub.faces import Finder, Recogniser
+from facehub.generators import Generator
+from facehub.masks import hull
+from facehub.poisson import clone
 from facehub.types import Found
 
+from . import estimators, losses
+from .config import Config
+from .estimators import Estimator
+from .features import vgg19
+from .loop import window
+from .material import Material, prepare
+from .photos import Gallery
+from .preview import optimise
+from .sheets import contact_sheet
+from .style import boxed, style_bank
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What dlib sees in crops."""
+SHOWN = 20
+"""Rows of the contact sheet."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """What is seen in crops."""
 
     landmarks: Float[Tensor, "n 68 2"]
-    """In pixels of the enlarged crops; NaN where no face is seen."""
+    """In crop pixels; NaN where dlib sees no face."""
     embedding: Float[Tensor, "n 128"]
-    """NaN where no face is seen."""
+    """dlib's; NaN where it sees no face."""
+    estimated: dict[str, Float[Tensor, "n k"]]
+    """By estimator."""
+    sharpness: Float[Tensor, " n"]
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Means over the faces in which dlib sees one both before and after."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Known:
+    """Whom an output can be taken for."""
 
-    faces: int
-    lost: int
-    """Outputs in which no face is seen; they count as failures in `nearer_to_identity`."""
-    nearer_to_identity: float
-    """Share of outputs whose embedding is nearer to the identity's mean than to the input person's."""
-    to_identity: float
-    """Distance to the identity's mean embedding; real photos of the identity: `identity_spread`."""
-    to_input: float
-    """Distance to the input person's embedding."""
-    identity_spread: float
-    input_to_identity: float
-    """Distance of the inputs themselves to the identity's mean."""
-    nme_percent: float
-    """Mean landmark movement in percent of the distance between the eyes' centres."""
+    identity: Look
+    """Real photos of the identity."""
+    others: Float[Tensor, "people 128"]
+    """dlib's vectors of our other identities, each a mean, and of other people."""
+    sface_others: Float[Tensor, "people 128"] | None
+    """SFace's unit vectors of the same."""
 
 
-def see(crop: UInt8[Tensor, "n 3 size size"], finder: Finder, recogniser: Recogniser) -> Seen:
-    """The largest face of each crop."""
-    photos = F.interpolate(crop.float(), scale_factor=2, mode="bicubic").round().clamp(0, 255).to(torch.uint8)
-    found = finder(photos)
-    first = torch.tensor([(found.photo == i).nonzero()[0, 0].item() for i in found.photo.unique()], dtype=torch.long)
-    found = Found(landmarks=found.landmarks[first], photo=found.photo[first])
-    landmarks, embedding = torch.full((len(crop), 68, 2), torch.nan), torch.full((len(crop), 128), torch.nan)
-    landmarks[found.photo], embedding[found.photo] = found.landmarks, recogniser(photos, found)
-    return Seen(landmarks, embedding)
+@dataclasses.dataclass(frozen=True, slots=True)
+class Looker:
+    """All that looks at crops."""
+
+    estimators: Mapping[str, Estimator]
+    finder: Finder = dataclasses.field(default_factory=lambda: Finder(turn=False))
+    recogniser: Recogniser = dataclasses.field(default_factory=Recogniser)
+
+    def __call__(self, crop: UInt8[Tensor, "n 3 size size"], landmarks: Float[Tensor, "n 68 2"]) -> Look:
+        """The largest face of each crop; the estimators look through the landmarks given. dlib wants faces of 80 px: crops are enlarged to 256."""
+        size, n = crop.shape[-1], len(crop)
+        scale = max(1, 256 // size)
+        photos = F.interpolate(crop.float(), scale_factor=scale, mode="bicubic").round().clamp(0, 255).to(torch.uint8) if scale > 1 else crop
+        found = self.finder(photos)
+        first = torch.tensor([(found.photo == i).nonzero()[0, 0].item() for i in found.photo.unique()], dtype=torch.long)
+        found = Found(landmarks=found.landmarks[first], photo=found.photo[first])
+        points, embedding = torch.full((n, 68, 2), torch.nan), torch.full((n, 128), torch.nan)
+        points[found.photo] = (found.landmarks + 0.5) / scale - 0.5
+        embedding[found.photo] = self.recogniser(photos, found)
+        estimated = {name: estimator(crop, landmarks) for name, estimator in self.estimators.items()}
+        return Look(points, embedding, estimated, fine_energy(crop, landmarks))
 
 
-def compare(output: Seen, photo: Seen, identity: Float[Tensor, "photos 128"]) -> Report:
-    """`identity` are embeddings of real photos of the identity, read the same way."""
+def compare(output: Look, photo: Look, known: Known) -> dict[str, float]:
+    """The means over the faces that dlib sees in the input; landmarks over those that it sees in the output too. `lost` outputs show no face."""
     usable = ~photo.embedding.isnan().any(1)
     seen = usable & ~output.embedding.isnan().any(1)
-    mean = identity[~identity.isnan().any(1)].mean(0)
-    to_identity, to_input = (output.embedding - mean).norm(dim=1), (output.embedding - photo.embedding).norm(dim=1)
     eyes = (photo.landmarks[:, 36:42].mean(1) - photo.landmarks[:, 42:48].mean(1)).norm(dim=1)
     moved = (output.landmarks - photo.landmarks).norm(dim=2).mean(1) / eyes * 100
-    return Report(
-        faces=int(usable.sum()),
-        lost=int((usable & ~seen).sum()),
-        nearer_to_identity=((to_identity < to_input) & seen).sum().item() / int(usable.sum()),
-        to_identity=to_identity[seen].mean().item(),
-        to_input=to_input[seen].mean().item(),
-        identity_spread=(identity[~identity.isnan().any(1)] - mean).norm(dim=1).mean().item(),
-        input_to_identity=(photo.embedding - mean).norm(dim=1)[usable].mean().item(),
-        nme_percent=moved[seen].mean().item(),
+    style = known.identity.embedding[~known.identity.embedding.isnan().any(1)].mean(0)
+    made, inputs, others = output.embedding[seen], photo.embedding[seen], known.others
+    to_identity, to_input = (made - style).norm(dim=1), (made - inputs).norm(dim=1)
+    retrieved = (to_identity < to_input) & (to_identity < torch.cdist(made, others).amin(1))
+    centre = others.mean(0)
+    report = {
+        "faces": int(usable.sum()),
+        "lost": int((usable & ~seen).sum()),
+        "retrieved": retrieved.sum().item() / int(usable.sum()),
+        "nearer": (to_identity < to_input).sum().item() / int(usable.sum()),
+        "to_identity": F.cosine_similarity(made - centre, style - centre).mean().item(),
+        "to_input": F.cosine_similarity(made - centre, inputs - centre).mean().item(),
+        "nme_percent": moved[seen].mean().item(),
+        "sharpness": (output.sharpness[usable] / known.identity.sharpness.median()).median().item(),
+    }
+    if "identity" in output.estimated and known.sface_others is not None:
+        mean = F.normalize(known.identity.estimated["identity"].mean(0), dim=0)
+        ours, inputs = output.estimated["identity"], photo.estimated["identity"]
+        to_identity, to_input, to_others = ours @ mean, (ours * inputs).sum(1), (ours @ known.sface_others.T).amax(1)
+        retrieved = (to_identity > to_input) & (to_identity > to_others)
+        report |= {
+            "sface_retrieved": retrieved[usable].float().mean().item(),
+            "sface_to_identity": to_identity[usable].mean().item(),
+            "sface_to_input": to_input[usable].mean().item(),
+        }
+    for name, key in (("pose", "pose_degrees"), ("expression", "expression"), ("light", "light")):
+        if name in output.estimated:
+            report[key] = (output.estimated[name] - photo.estimated[name]).norm(dim=1)[usable].mean().item()
+    return report
+
+
+def fine_energy(crop: UInt8[Tensor, "n 3 size size"], landmarks: Float[Tensor, "n 68 2"]) -> Float[Tensor, " n"]:
+    """Root mean square of luminance less its 3 x 3 mean, inside the face's outline."""
+    gray = (crop.float() / 255).mean(1, keepdim=True)
+    fine = (gray - F.avg_pool2d(gray, 3, 1, 1, count_include_pad=False)).square()
+    inside = (hull(crop.float() / 255, landmarks) > 0.99).float()
+    return ((fine * inside).sum((1, 2, 3)) / inside.sum((1, 2, 3)).clamp(min=1)).sqrt()
+
+
+def seam(
+    result: UInt8[Tensor, "n 3 size size"], photo: UInt8[Tensor, "n 3 size size"], mask: Bool[Tensor, "n 1 size size"]
+) -> Float[Tensor, " n"]:
+    """By how many levels of 255 the mean step between neighbours across the mask's edge is larger than the same step in the photo."""
+    steps, pairs = torch.zeros(len(mask)), torch.zeros(len(mask))
+    for axis in (2, 3):
+        edge = mask.diff(dim=axis).expand(-1, 3, -1, -1)
+        step = (result.float().diff(dim=axis).abs() - photo.float().diff(dim=axis).abs()) * edge
+        steps, pairs = steps + step.sum((1, 2, 3)), pairs + edge.sum((1, 2, 3))
+    return steps / pairs.clamp(min=1)
+
+
+@torch.inference_mode()
+def outputs(generator: Generator, crop: UInt8[Tensor, "n 3 size size"]) -> UInt8[Tensor, "n 3 size size"]:
+    """What the network makes of crops, at the crops' size; outside the face's box the crops themselves."""
+    device = next(generator.parameters()).device
+    top, bottom, left, right = window(crop.shape[-1])
+    made = crop.clone()
+    for rows in torch.arange(len(crop)).split(32):
+        small = F.adaptive_avg_pool2d(crop[rows].to(device).float() / 255, generator.size).contiguous(memory_format=torch.channels_last)
+        output = F.interpolate(generator(small).float().clamp(0, 1), size=crop.shape[-2:], mode="bilinear")
+        made[rows, :, top:bottom, left:right] = (output * 255).round().to(torch.uint8).cpu()[:, :, top:bottom, left:right]
+    return made
+
+
+@torch.inference_mode()
+def stitched(made: UInt8[Tensor, "n 3 size size"], faces: Gallery) -> UInt8[Tensor, "n 3 size size"]:
+    """Cloned into the crops, as a swap does it in photos."""
+    rows = []
+    for index in torch.arange(len(made)).split(32):
+        crop, source = (t[index].float() / 255 for t in (faces.crop, made))
+        mask = hull(crop, faces.landmarks[index])
+        mixed = crop + mask * (clone(source, crop, mask).result - crop)
+        rows.append((mixed * 255).round().clamp(0, 255).to(torch.uint8))
+    return torch.cat(rows)
+
+
+def nearest(faces: Gallery, style: Gallery) -> UInt8[Tensor, "n 3 size size"]:
+    """The paper's Figure 8 baseline: the style photo, or its mirror image, whose aligned landmarks lie nearest, in the face's box of each crop."""
+    style = style.mirrored()
+    chosen = style.crop[losses.nearest_poses(faces.landmarks, style.landmarks, 1)[:, 0]]
+    made = faces.crop.clone()
+    boxed(made).copy_(boxed(chosen))
+    return made
+
+
+def evaluate(
+    generator: Generator,
+    material: Material,
+    looker: Looker,
+    *,
+    faces: int = 200,
+    ours: list[Gallery] | tuple[()] = (),
+    upper: Callable[[Gallery], UInt8[Tensor, "n 3 size size"]] | None = None,
+    upper_faces: int = 48,
+) -> tuple[dict, UInt8[Tensor, "3 height width"]]:
+    """The card's metrics and a contact sheet: input, nearest style photo, optimised pixels if `upper` makes them, raw and blended output.
+
+    `ours`: photos of our other identities, for the retrieval gallery.
+    """
+    photo, style = material.held_out[torch.arange(min(faces, len(material.held_out)))], material.style
+    begun = time.perf_counter()
+    raw = outputs(generator, photo.crop)
+    seconds = (time.perf_counter() - begun) / len(photo)
+    made = {"nothing": photo.crop, "nearest style photo": nearest(photo, style), "raw": raw}
+    if upper:
+        made["optimised"] = upper(photo[torch.arange(min(upper_faces, len(photo)))])
+    looked = looker(photo.crop, photo.landmarks)
+    some = people(material.content)
+    known = Known(
+        identity=looker(style.crop, style.landmarks),
+        others=torch.cat([some.embedding, *(g.embedding.mean(0, keepdim=True) for g in ours)]),
+        sface_others=sface_gallery(looker, some, list(ours)),
     )
+    rows, sheet = {}, {}
+    for name, crop in made.items():
+        n = len(crop)
+        some = photo[torch.arange(n)]
+        inputs = Look(looked.landmarks[:n], looked.embedding[:n], {k: v[:n] for k, v in looked.estimated.items()}, looked.sharpness[:n])
+        rows[name] = compare(looker(crop, some.landmarks), inputs, known)
+        sheet[name] = crop
+        if name != "nothing":
+            blended = stitched(crop, some)
+            mask = hull(some.crop.float() / 255, some.landmarks) > 0
+            key = "blended" if name == "raw" else f"{name}, blended"
+            rows[key] = compare(looker(blended, some.landmarks), inputs, known) | {"seam": seam(blended, some.crop, mask).mean().item()}
+            sheet[key] = blended
+    rows["raw"]["ms"] = seconds * 1000
+    metrics = {
+        "faces": len(photo),
+        "people_in_gallery": len(known.others) + 2,
+        "estimators": {"landmarks, retrieved, nearer, cosines": "dlib"} | {name: e.source for name, e in looker.estimators.items()},
+        "table": rows,
+    }
+    columns = [name for name in ("nothing", "nearest style photo", "optimised", "raw", "blended") if name in sheet]
+    shown = torch.stack([sheet[name][:SHOWN] for name in columns], dim=1)
+    return metrics, contact_sheet(shown.flatten(0, 1), columns=2 * len(columns))
+
+
+def people(content: Gallery, *, count: int = 500) -> Gallery:
+    """One photo each of the first `count` people: those whose photos lie in one folder are one person."""
+    first = {str(pathlib.PurePath(name).parent) if "/" in name else name: index for index, name in reversed(list(enumerate(content.names)))}
+    return content[torch.tensor(sorted(first.values())[:count])]
+
+
+def sface_gallery(looker: Looker, some: Gallery, ours: list[Gallery]) -> Float[Tensor, "people 128"] | None:
+    """SFace's vectors of other people, and of our other identities, each a mean."""
+    if "identity" not in looker.estimators:
+        return None
+    embed = looker.estimators["identity"]
+    return torch.cat([embed(some.crop, some.landmarks), *(F.normalize(embed(g.crop, g.landmarks).mean(0, keepdim=True), dim=1) for g in ours)])
+
+
+def table(metrics: dict) -> str:
+    """The table in Markdown."""
+    rows: dict[str, dict[str, float]] = metrics["table"]
+    keys = list(dict.fromkeys(key for row in rows.values() for key in row))
+    lines = [["", *(key.replace("_", " ") for key in keys)], ["---"] * (len(keys) + 1)]
+    lines += [[name, *(f"{row[key]:.3g}" if key in row else "" for key in keys)] for name, row in rows.items()]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def upper_mark(material: Material, config: Config, network, device: torch.device) -> Callable[[Gallery], UInt8[Tensor, "n 3 size size"]]:
+    """Optimises the pixels of crops under the run's own losses (train/preview.py)."""
+    bank = style_bank(material.style, network, device=device)
+
+    def made(faces: Gallery) -> UInt8[Tensor, "n 3 size size"]:
+        rows = []
+        for index in torch.arange(len(faces)).split(config.batch):
+            crop, landmarks = faces.crop[index].to(device).float() / 255, faces.landmarks[index].to(device)
+            pixels = optimise(
+                crop, landmarks, bank, network, alpha=config.target_alpha, gamma=config.gamma, styles=config.styles,
+                steps=config.target_steps, rate=config.target_rate,
+            )  # fmt: skip
+            rows.append((pixels * 255).round().to(torch.uint8).cpu())
+        return torch.cat(rows)
+
+    return made
+
+
+def main() -> int:
+    flags = argparse.ArgumentParser(prog="python -m train.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("identity", help="name or folder")
+    flags.add_argument("--photos", type=pathlib.Path, required=True, help="the identity's photos, as for training")
+    flags.add_argument("--content", type=pathlib.Path, action="append", required=True, help="as for training; people are measured from the first")
+    flags.add_argument("--ours", type=pathlib.Path, action="append", default=[], help="photos of another of our identities; may be repeated")
+    flags.add_argument("--estimators", type=pathlib.Path, help="folder with the files named in train/estimators.py")
+    flags.add_argument("--faces", type=int, default=200, help="held-out faces (default: %(default)s)")
+    flags.add_argument("--upper", type=int, default=48, help="faces whose pixels are optimised, 0 for none (default: %(default)s)")
+    flags.add_argument("--vgg19", type=pathlib.Path)
+    flags.add_argument("--vgg19-scales", type=pathlib.Path)
+    flags.add_argument("--cache", type=pathlib.Path, default=pathlib.Path(".cache"))
+    flags.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    flags.add_argument("--json", action="store_true", help="print the metrics as JSON instead of a table")
+    flags.add_argument("--sheet", type=pathlib.Path, help="write a contact sheet here")
+    arguments = flags.parse_args()
+    try:
+        if arguments.faces < 1:
+            raise BadSetting(f"--faces is {arguments.faces}, but at least 1 face must be measured.")
+        identity = hub.load(arguments.identity)
+        device = torch.device(arguments.device)
+        generator = identity.generator(arguments.device)
+        config = Config(size=generator.size)
+        material = prepare(arguments.photos, arguments.content, size=generator.size, cache=arguments.cache, seed=config.seed)
+        ours = [prepare(folder, arguments.content, size=generator.size, cache=arguments.cache, seed=config.seed).style for folder in arguments.ours]
+        upper = None
+        if arguments.upper:
+            network = vgg19(arguments.vgg19, arguments.vgg19_scales).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+            upper = upper_mark(material, config, network, device)
+        metrics, sheet = evaluate(
+            generator, material, Looker(estimators.read(arguments.estimators)),
+            faces=arguments.faces, ours=ours, upper=upper, upper_faces=arguments.upper,
+        )  # fmt: skip
+        print(json.dumps(metrics, indent=1) if arguments.json else table(metrics))
+        if arguments.sheet:
+            image.write(arguments.sheet, sheet)
+    except FaceHubError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -14,7 +14,7 @@ from facehub.generators import Generator
 from facehub.hub import load
 from facehub.swap import Swapper
 
-from .identity import contact_sheet, row
+from .sheets import contact_sheet, row
 
 
 def figure(

@@ -6,7 +6,6 @@ at any moment and started again with the same arguments it goes on where it was.
 
 import argparse
 import dataclasses
-import hashlib
 import json
 import os
 import pathlib
@@ -16,161 +15,133 @@ import sys
 import time
 
 import torch
-import torch.nn.functional as F
+import torch.distributed as dist
 from jaxtyping import UInt8
 from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
 
-from facehub import image
+from facehub import hub, image
 from facehub.errors import BadSetting, FaceHubError
-from facehub.faces import Finder, Recogniser, box
 from facehub.generators import Generator
 from facehub.identity import check_consent, save
 from facehub.swap import Swapper
-from facehub.types import Swapped
 
+from . import estimators, lighting
 from .config import Config
-from .evaluate import compare, see
-from .features import vgg19
-from .loop import Run, Step, fit, window
-from .photos import Gallery, gather, joined
+from .evaluate import Looker, evaluate, outputs, table
+from .features import VGG19, vgg19
+from .loop import Run, Step, Teachers, fit
+from .material import Material, prepare
+from .photos import Gallery
+from .recognition import SFace
+from .sheets import contact_sheet, curves, row
 from .style import style_bank
 from .targets import optimised
-from .weeding import weed
 
 SAVE_EVERY = 40
 """Steps between checkpoints and previews."""
 
-MARGIN = 0.75
-"""How much of a sample photo is shown around the face's landmarks, in units of their box."""
-
-
-def held_out(name: str) -> bool:
-    """One person in ten is kept for measuring: by the photo's top folder, where there is one, so that no one is on both sides."""
-    return int(hashlib.sha256(name.split("/")[0].encode()).hexdigest(), 16) % 10 == 0
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Material:
-    """What a run learns from and is measured on."""
-
-    style: Gallery
-    content: Gallery
-    held_out: Gallery
-    weeded: dict[str, str]
-    """Name -> reason of each photo of the identity that was left out."""
-
-
-def prepare(photos: pathlib.Path, content: list[pathlib.Path], *, size: int, cache: pathlib.Path, seed: int) -> Material:
-    """The people measured on come from the first content folder.
-
-    Raises NoFace or BadPhoto when a folder holds nothing to use, BadSetting when too few photos of the identity remain.
-    """
-    style = gather(photos, size=size, cache=cache)
-    weeded = weed(style)
-    style = style[torch.tensor([name not in weeded for name in style.names])]
-    if len(style) < 16:
-        raise BadSetting(f"Only {len(style)} of the photos in {photos} can be used, but 16 is the least: {json.dumps(weeded, indent=1)}")
-    first, *others = [others_than(photos, folder, gather(folder, size=size, cache=cache)) for folder in content]
-    kept = torch.tensor([held_out(name) for name in first.names])
-    faces, measured = joined([first[~kept], *others]), first[kept]
-    shuffle = torch.Generator().manual_seed(seed)
-    faces = faces[torch.randperm(len(faces), generator=shuffle)]
-    measured = measured[torch.randperm(len(measured), generator=shuffle)]
-    return Material(style=style, content=faces, held_out=measured, weeded=weeded)
-
-
-def others_than(photos: pathlib.Path, folder: pathlib.Path, gallery: Gallery) -> Gallery:
-    """The gallery of `folder` without the identity's own photos, where they lie in the same tree: nobody is swapped with themselves."""
-    own = photos.resolve()
-    return gallery[torch.tensor([own not in (folder / name).resolve().parents for name in gallery.names])]
-
 
 def train(
-    material: Material, config: Config, *, vgg: pathlib.Path | None, scales: pathlib.Path | None, folder: pathlib.Path, device: torch.device
+    material: Material,
+    config: Config,
+    *,
+    vgg: pathlib.Path | None,
+    scales: pathlib.Path | None,
+    sface: pathlib.Path | None,
+    folder: pathlib.Path,
+    device: torch.device,
+    start: Generator | None = None,
 ) -> tuple[Generator, list[dict]]:
-    """Runs all stages; `folder` keeps the optimised faces, the checkpoint, the log and a preview. Returns the averaged network and the log."""
+    """Runs all stages; `folder` keeps the optimised faces, the checkpoint, the log and a preview. Returns the averaged network and the log.
+
+    `start`: a network of half the size, to which a branch is added. Of several processes only the first writes; all return the same.
+    """
     network = vgg19(vgg, scales).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    bank = style_bank(material.style, network, device=device)
-    print(f"Style bank: {len(material.style)} photos and their mirror images. Content: {len(material.content)} faces.", flush=True)
+    teachers = _teachers(material, network, sface, device)
+    say(f"Style bank: {len(material.style)} photos and their mirror images. Content: {len(material.content)} faces.")
     first = material.content[torch.arange(min(config.target_faces, len(material.content)))]
     targets, begun = [], time.monotonic()
-    for batch in optimised(first, bank, network, config, folder=folder / "targets", device=device):
-        targets.append(batch)
-        done = sum(map(len, targets))
-        print(f"\rOptimised faces: {done} of {len(first)}, {time.monotonic() - begun:.0f} s", end="", flush=True)
-    print()
+    if first_process():
+        for batch in optimised(first, teachers.bank, network, config, folder=folder / "targets", device=device):
+            targets.append(batch)
+            done = sum(map(len, targets))
+            left = (time.monotonic() - begun) / done * (len(first) - done) / 60
+            print(f"\rOptimised faces: {done} of {len(first)}, {left:.0f} min left   ", end="", flush=True)
+        print()
+    if dist.is_initialized():
+        dist.barrier()
+        targets = list(optimised(first, teachers.bank, network, config, folder=folder / "targets", device=device))
     checkpoint, log = folder / "checkpoint.pt", folder / "log.jsonl"
-    earlier = Run.of(torch.load(checkpoint, map_location=device, weights_only=True), device) if checkpoint.exists() else None
-    rows = [json.loads(line) for line in log.read_text().splitlines()] if earlier else []
-    run = earlier
-    for step, run in fit(material.content, torch.cat(targets), bank, network, config, device=device, run=earlier):
+    earlier, rows = None, []
+    if checkpoint.exists():
+        earlier = Run.of(torch.load(checkpoint, map_location=device, weights_only=True), device)
+        rows = [json.loads(line) for line in log.read_text().splitlines()]
+        say(f"Goes on after step {earlier.step} of stage {earlier.stage + 1}.")
+    elif start is not None:
+        earlier = Run.grown(start, config, device)
+    board = SummaryWriter(str(folder / "tensorboard"), purge_step=len(rows)) if first_process() else None
+    run = None
+    for step, run in fit(material.content, torch.cat(targets), teachers, config, device=device, run=earlier):
         rows.append(dataclasses.asdict(step) | {"stage": run.stage, "name": step.stage})
+        if board is None:
+            continue
+        for name, value in step.losses.items():
+            board.add_scalar(f"{step.stage}/{name}", value, len(rows))
         if step.step % SAVE_EVERY == 0 or step.step == step.steps:
             keep(run, rows, folder)
-            preview(run.average, material.held_out, folder / "preview.png")
+            board.add_image("held out", preview(run.average, material.held_out, folder / "preview.png"), len(rows))
         print(f"\r{told(step)}", end="\n" if step.step % SAVE_EVERY == 0 else "", flush=True)
+    if board is not None:
+        board.close()
+        try:
+            curves(rows, folder / "curves.png")
+        except ImportError:
+            say("matplotlib is not installed: no loss curves were drawn.")
     if run is None:
         raise BadSetting("Nothing was trained: give at least one of --coarse-steps, --fine-steps and --steps more than 0.")
     return run.average, rows
 
 
+def _teachers(material: Material, network: VGG19, sface: pathlib.Path | None, device: torch.device) -> Teachers:
+    bank, light = style_bank(material.style, network, device=device), lighting.read().to(device)
+    if sface is None:
+        return Teachers(bank, network, lighting=light)
+    recogniser = SFace(sface).to(device)
+    with torch.no_grad():
+        faces = recogniser(material.style.crop.to(device).float() / 255, material.style.landmarks.to(device))
+    return Teachers(bank, network, recogniser, torch.nn.functional.normalize(faces.mean(0), dim=0), light)
+
+
+def first_process() -> bool:
+    return not dist.is_initialized() or dist.get_rank() == 0
+
+
+def say(sentence: str) -> None:
+    """Once, however many processes there are."""
+    if first_process():
+        print(sentence, flush=True)
+
+
 def keep(run: Run, rows: list[dict], folder: pathlib.Path) -> None:
-    """Checkpoint and log, each whole or not at all."""
-    torch.save(run.state(), folder / "checkpoint.part")
-    os.replace(folder / "checkpoint.part", folder / "checkpoint.pt")
+    """Checkpoint and log, each whole or not at all; the log is first, so that it is never behind the checkpoint."""
     (folder / "log.part").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    torch.save(run.state(), folder / "checkpoint.part")
     os.replace(folder / "log.part", folder / "log.jsonl")
+    os.replace(folder / "checkpoint.part", folder / "checkpoint.pt")
+
+
+def preview(generator: Generator, faces: Gallery, file: pathlib.Path, *, count: int = 12) -> UInt8[Tensor, "3 height width"]:
+    """Held-out inputs above what the network makes of them."""
+    crop = faces.crop[:count]
+    sheet = contact_sheet(torch.cat([crop, outputs(generator, crop)]), columns=len(crop))
+    image.write(file, sheet)
+    return sheet
 
 
 def told(step: Step) -> str:
     losses = ", ".join(f"{k} {v:.3f}" for k, v in step.losses.items())
     return f"{step.stage}: {step.step} of {step.steps}, {losses}, {(step.steps - step.step) * step.seconds / 60:.0f} min left in this stage   "
-
-
-@torch.inference_mode()
-def outputs(generator: Generator, crop: UInt8[Tensor, "n 3 size size"]) -> UInt8[Tensor, "n 3 size size"]:
-    """What the network makes of crops, at the crops' size; outside the face's box the crops themselves."""
-    device = next(generator.parameters()).device
-    top, bottom, left, right = window(crop.shape[-1])
-    made = crop.clone()
-    for rows in torch.arange(len(crop)).split(32):
-        small = F.avg_pool2d(crop[rows].to(device).float() / 255, crop.shape[-1] // generator.size)
-        output = F.interpolate(generator(small).clamp(0, 1), size=crop.shape[-2:], mode="bilinear")
-        made[rows, :, top:bottom, left:right] = (output * 255).round().to(torch.uint8).cpu()[:, :, top:bottom, left:right]
-    return made
-
-
-def preview(generator: Generator, faces: Gallery, file: pathlib.Path, *, count: int = 12) -> None:
-    """Held-out inputs above what the network makes of them."""
-    crop = faces.crop[:count]
-    image.write(file, contact_sheet(torch.cat([crop, outputs(generator, crop)]), columns=count))
-
-
-def row(photo: UInt8[Tensor, "3 height width"], swapped: Swapped, *, side: int) -> UInt8[Tensor, "3 3 side side"]:
-    """Input, raw output and result around the largest face, each `side` px square: a row of the paper's Figure 5."""
-    left, top, right, bottom = box(swapped.faces.landmarks[:1])[0].tolist()
-    height, width = photo.shape[-2:]
-    half = min(max(right - left, bottom - top) * (0.5 + MARGIN), min(height, width) / 2)
-    x, y = min(max((left + right) / 2, half), width - half), min(max((top + bottom) / 2, half), height - half)
-    rows, columns = slice(round(y - half), round(y + half)), slice(round(x - half), round(x + half))
-    pictures = torch.stack([photo, swapped.raw[0], swapped.blended[0]])[:, :, rows, columns]
-    shown = F.interpolate(pictures.float(), size=(side, side), mode="bicubic", antialias=True)
-    return shown.round().clamp(0, 255).to(torch.uint8)
-
-
-def contact_sheet(crop: UInt8[Tensor, "n 3 size size"], *, columns: int) -> UInt8[Tensor, "3 height width"]:
-    """Row by row; `n` must be a multiple of `columns`."""
-    rows = crop.unflatten(0, (-1, columns))
-    return rows.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
-
-
-def measure(generator: Generator, material: Material, *, faces: int = 100) -> dict:
-    """The card's numbers: the report of evaluate.py on held-out faces."""
-    finder, recogniser = Finder(turn=False), Recogniser()
-    crop = material.held_out.crop[:faces]
-    identity = see(material.style.crop, finder, recogniser).embedding
-    report = compare(see(outputs(generator, crop), finder, recogniser), see(crop, finder, recogniser), identity)
-    return dataclasses.asdict(report)
 
 
 def machine(device: torch.device) -> str:
@@ -201,6 +172,10 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--credits", default="", help="whose photos the samples show")
     flags.add_argument("--vgg19", type=pathlib.Path, help="VGG-19 weights (safetensors, torchvision's names); downloaded when not given")
     flags.add_argument("--vgg19-scales", type=pathlib.Path, help="their channel scales (safetensors)")
+    flags.add_argument("--sface", type=pathlib.Path, help="SFace's ONNX file for the identity loss; without it that loss is left out")
+    flags.add_argument("--start", help="an identity of half the size, name or folder: a branch is added to it, and it stays as it is")
+    flags.add_argument("--estimators", type=pathlib.Path, help="folder with the networks that measure pose and expression (train/estimators.py)")
+    flags.add_argument("--ours", type=pathlib.Path, action="append", default=[], help="photos of another of our identities, for ID retrieval")
     flags.add_argument("--runs", type=pathlib.Path, default=pathlib.Path(".runs"), help="where unfinished runs are kept (default: %(default)s)")
     flags.add_argument("--cache", type=pathlib.Path, default=pathlib.Path(".cache"), help="where aligned faces are kept (default: %(default)s)")
     flags.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -214,24 +189,51 @@ def main() -> int:
     config = Config(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(Config)})
     device, folder = torch.device(arguments.device), arguments.runs / arguments.out.name
     try:
-        read_consent(arguments.consent)
-        folder.mkdir(parents=True, exist_ok=True)
-        material = prepare(arguments.photos, arguments.content, size=config.size, cache=arguments.cache, seed=config.seed)
-        for name, reason in material.weeded.items():
-            print(f"Left out {name}: {reason}.")
-        generator, rows = train(
-            material, config, vgg=arguments.vgg19, scales=arguments.vgg19_scales, folder=folder, device=device
-        )
-        metrics = measure(generator, material)
-        print(json.dumps(metrics, indent=1))
-        finish(arguments, config, generator, material, metrics, rows, device)
+        if "WORLD_SIZE" in os.environ:  # started by torchrun
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+            device = torch.device(device.type, dist.get_rank() % torch.cuda.device_count()) if device.type == "cuda" else device
+        run(arguments, config, device, folder)
     except FaceHubError as problem:
-        print(problem, file=sys.stderr)
-        return 1
+        return fail(str(problem))
     except KeyboardInterrupt:
-        print(f"\nStopped. The last checkpoint is in {folder}: the same command goes on from there.", file=sys.stderr)
-        return 1
+        return fail(f"\nStopped. The last checkpoint is in {folder}: the same command goes on from there.")
+    except (MemoryError, RuntimeError) as problem:
+        if not isinstance(problem, MemoryError) and "out of memory" not in str(problem) and "allocate memory" not in str(problem):
+            raise
+        return fail(f"\nOut of memory. The last checkpoint is in {folder}: the same command with --batch below {config.batch} goes on from there.")
+    except OSError as problem:
+        what = f"{problem.strerror or problem}: {problem.filename or folder}"
+        return fail(f"\n{what}. Make room or mend it; the same command goes on from the last checkpoint in {folder}.")
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
     return 0
+
+
+def fail(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return 1
+
+
+def run(arguments: argparse.Namespace, config: Config, device: torch.device, folder: pathlib.Path) -> None:
+    """Everything from photos to the saved identity."""
+    read_consent(arguments.consent)
+    folder.mkdir(parents=True, exist_ok=True)
+    looks_with = estimators.read(arguments.estimators)
+    material = prepare(arguments.photos, arguments.content, size=config.size, cache=arguments.cache, seed=config.seed)
+    for name, reason in material.weeded.items():
+        say(f"Left out {name}: {reason}.")
+    start = hub.load(arguments.start).generator("cpu") if arguments.start else None
+    generator, rows = train(
+        material, config, vgg=arguments.vgg19, scales=arguments.vgg19_scales, sface=arguments.sface, folder=folder, device=device, start=start
+    )
+    if not first_process():
+        return
+    ours = [prepare(other, arguments.content, size=config.size, cache=arguments.cache, seed=config.seed).style for other in arguments.ours]
+    metrics, sheet = evaluate(generator, material, Looker(looks_with), ours=ours)
+    image.write(folder / "held_out.png", sheet)
+    print(table(metrics))
+    finish(arguments, config, generator, material, metrics, rows, device)
 
 
 def finish(arguments, config, generator, material, metrics, rows, device) -> None:

@@ -20,6 +20,22 @@ def style(output: Float[Tensor, "n c y x"], best: Float[Tensor, "n b c y x"]) ->
     return (1 - similarity.amax(1)).mean((1, 2))
 
 
+def light(output: Float[Tensor, "n k"], photo: Float[Tensor, "n k"]) -> Float[Tensor, " n"]:
+    """Equation 6: mean squared difference of the lighting network's features."""
+    return (output - photo).square().mean(1)
+
+
+def identity(
+    output: Float[Tensor, "n k"], photo: Float[Tensor, "n k"], wanted: Float[Tensor, " k"], *, stranger: float = 0.1
+) -> Float[Tensor, " n"]:
+    """How far a face network's unit vectors of the output are from the identity's mean, and how much likeness to the input person is left.
+
+    1 - cos(output, identity) + max(0, cos(output, photo) - stranger), where `stranger` is the cosine of two people who are none of each other's.
+    Not in the paper; the first term is the field's identity loss (FaceShifter, Li et al. 2019, equation 2).
+    """
+    return 1 - output @ wanted + ((output * photo).sum(1) - stranger).clamp(min=0)
+
+
 def total_variation(output: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
     """Equation 7: squared differences of neighbours, averaged over pixels and channels."""
     across = (output[..., :, 1:] - output[..., :, :-1]).square().mean((1, 2, 3))

@@ -1,48 +1,83 @@
-"""The loop on a tiny run: it learns, its average is what it says, and a broken run ends like an unbroken one."""
+"""The loop on tiny runs: it learns, its average is what it says, and a broken run ends like an unbroken one, in one process or two."""
 
 import dataclasses
+import json
+import subprocess
+import sys
 
 import pytest
 import torch
 
-from train.config import Config
-from train.features import VGG19
+from facehub.errors import BadSetting
+from facehub.generators import Generator
 from train.loop import Run, fit
-from train.photos import Gallery
-from train.style import style_bank
 
-CONFIG = Config(size=32, batch=2, styles=2, coarse_steps=3, fine_steps=3, steps=3, seed=5)
-CPU = torch.device("cpu")
-
-
-def gallery(n: int, seed: int = 0) -> Gallery:
-    random = torch.Generator().manual_seed(seed)
-    return Gallery(
-        names=tuple(f"person{i}/photo.png" for i in range(n)),
-        crop=torch.randint(0, 256, (n, 3, 32, 32), dtype=torch.uint8, generator=random),
-        landmarks=32 * torch.rand(n, 68, 2, generator=random),
-        embedding=torch.rand(n, 128, generator=random),
-        found=torch.ones(n, dtype=torch.long),
-        width_px=torch.full((n,), 100.0),
-    )
+from ..conftest import ROOT
+from .tiny import CONFIG, CPU, gallery, teachers
 
 
 @pytest.fixture(scope="module")
 def material():
-    torch.manual_seed(0)
-    network = VGG19().eval()
     content = gallery(6)
-    return content, content.crop[:4].flip(2), style_bank(gallery(3, seed=1), network, device=CPU), network
+    return content, content.crop[:4].flip(2), teachers()
+
+
+def losses(folder) -> list[dict[str, float]]:
+    return [json.loads(line)["losses"] for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def tiny(folder, *arguments, launcher=(), **options) -> subprocess.Popen:
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, *launcher, "-m", "tests.train.tiny", str(folder), *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """The losses of a run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    process = tiny(folder)
+    _, problems = process.communicate(timeout=120)
+    assert process.returncode == 0, problems
+    return losses(folder)
 
 
 def test_stages_come_in_order_and_count_their_steps(material):
     steps = [(step.stage, step.step) for step, _ in fit(*material, CONFIG, device=CPU)]
-    assert steps == [(name, i) for name in ("imitate at half size", "imitate", "losses") for i in (1, 2, 3)]
+    counts = {"imitate at half size": 3, "imitate": 3, "losses": 4}
+    assert steps == [(name, i + 1) for name, count in counts.items() for i in range(count)]
+
+
+def test_the_last_stage_takes_turns_or_follows_the_losses_alone(material):
+    def kinds(**settings):
+        config = dataclasses.replace(CONFIG, coarse_steps=0, fine_steps=0, **settings)
+        return ["style" in step.losses for step, _ in fit(*material, config, device=CPU)]
+
+    assert kinds() == [False, True, False, True]
+    assert kinds(turns=1) == [True, True, True, True]
+
+
+def test_the_style_weight_ramps_from_nothing(material):
+    """The total less the other losses is what the style loss weighs."""
+    config = dataclasses.replace(CONFIG, coarse_steps=0, fine_steps=0, turns=1, ramp=0.75, light=0.0)
+    weights = []
+    for step, _ in fit(*material, config, device=CPU):
+        x = step.losses
+        weights.append((x["total"] - x["content"] - config.gamma * x["variation"]) / x["style"])
+    assert weights == pytest.approx([0, config.alpha / 3, config.alpha * 2 / 3, config.alpha], rel=1e-2, abs=1e-3)
+
+
+def test_the_light_loss_counts(material):
+    config = dataclasses.replace(CONFIG, coarse_steps=0, fine_steps=0, turns=1, steps=1, light=1e6)
+    ((step, _),) = fit(*material, config, device=CPU)
+    x = step.losses
+    rest = x["content"] + config.alpha * x["style"] + config.gamma * x["variation"]
+    assert x["total"] - rest == pytest.approx(1e6 * x["light"], rel=1e-2)
 
 
 @pytest.mark.parametrize("broken_after", [2, 3, 5, 8])
 def test_a_broken_run_goes_on_as_if_nothing_had_happened(material, broken_after, tmp_path):
-    """Killed after any step, also between stages, and loaded from its file."""
+    """Stopped after any step, also between stages, and loaded from its file."""
     unbroken = [step.losses for step, _ in fit(*material, CONFIG, device=CPU)]
     losses = []
     for step, run in fit(*material, CONFIG, device=CPU):
@@ -53,6 +88,55 @@ def test_a_broken_run_goes_on_as_if_nothing_had_happened(material, broken_after,
     run = Run.of(torch.load(tmp_path / "checkpoint.pt", weights_only=True), CPU)
     losses += [step.losses for step, _ in fit(*material, CONFIG, device=CPU, run=run)]
     assert losses == unbroken
+
+
+def test_killed_with_9_and_started_again_it_ends_like_an_unbroken_run(unbroken, tmp_path):
+    process = tiny(tmp_path, "pause")
+    for _ in range(5):  # five steps are kept, the sixth is under way
+        while process.stdout.readline().strip() != "kept":
+            assert process.poll() is None, process.stderr.read()
+        process.stdin.write("\n")
+        process.stdin.flush()
+    process.kill()
+    process.communicate()
+    assert 5 <= len(losses(tmp_path)) < len(unbroken)
+    again = tiny(tmp_path)
+    _, problems = again.communicate(timeout=120)
+    assert again.returncode == 0, problems
+    assert losses(tmp_path) == unbroken
+
+
+def test_two_processes_take_the_steps_of_one(unbroken, tmp_path):
+    """Under torchrun, each with half of every batch."""
+    process = tiny(tmp_path, launcher=("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"))
+    _, problems = process.communicate(timeout=240)
+    assert process.returncode == 0, problems
+    for one, two in zip(unbroken, losses(tmp_path), strict=True):
+        assert two["total"] == pytest.approx(one["total"], rel=1e-2)  # bf16 sums in another order
+        assert two == pytest.approx(one, rel=5e-2)
+
+
+def test_a_grown_branch_learns_and_the_rest_stays(material):
+    """A 16 px network given as a start: the 32 px network has its weights, bit for bit, and new ones that move."""
+    start = Generator(16)
+    before = {k: v.clone() for k, v in start.state_dict().items() if not k.startswith("to_rgb.")}
+    *_, (step, run) = fit(*material, CONFIG, device=CPU, run=Run.grown(start, CONFIG, CPU))
+    assert (step.stage, run.generator.size) == ("losses", 32)
+    after = run.generator.state_dict()
+    assert all(torch.equal(after[k], v) for k, v in before.items())
+    fresh = Run.grown(start, CONFIG, CPU).generator.state_dict()
+    assert any(not torch.equal(after[k], fresh[k]) for k in after.keys() - before.keys())
+
+
+def test_a_start_of_another_size_is_refused():
+    with pytest.raises(BadSetting, match="64 px cannot start one of 32 px"):
+        Run.grown(Generator(64), CONFIG, CPU)
+
+
+def test_losses_that_are_no_numbers_stop_the_run(material):
+    config = dataclasses.replace(CONFIG, coarse_steps=0, fine_steps=0, turns=1, alpha=float("inf"))
+    with pytest.raises(BadSetting, match="no longer numbers"):
+        list(fit(*material, config, device=CPU))
 
 
 def test_imitation_learns(material):

@@ -52,6 +52,19 @@ def test_nearest_poses_are_the_nearest():
     assert torch.equal(losses.nearest_poses(face, bank, 4), distance.argsort(1)[:, :4])
 
 
+def test_light_is_equation_6():
+    a, b = features(2, 7), features(2, 7, seed=1)
+    expected = [sum((x - y) ** 2 for x, y in zip(p, q, strict=True)) / 7 for p, q in zip(a.tolist(), b.tolist(), strict=True)]
+    np.testing.assert_allclose(losses.light(a, b), expected)
+
+
+def test_identity_wants_the_identity_and_not_the_input_person():
+    """The identity itself costs nothing, the input person both terms, a stranger at right angles to both the first alone."""
+    wanted, photo, stranger = torch.eye(3)
+    output = torch.stack([wanted, photo, stranger])
+    np.testing.assert_allclose(losses.identity(output, photo.expand(3, 3), wanted, stranger=0.1), [0, 1.9, 1], atol=1e-6)
+
+
 def test_losses_have_gradients():
     output, other, best = features(1, 3, 4, 4), features(1, 3, 4, 4, seed=1), features(1, 2, 3, 4, 4, seed=2)
     output.requires_grad_()

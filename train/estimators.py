@@ -1,0 +1,132 @@
+"""Networks of other people that look at faces: who it is, where the head points, what the face does.
+
+Each is one file in one folder, that of `--estimators`; train/evaluate.py says which were there. All look at aligned crops, through the landmarks
+given to them, so that an input and its swap are cut alike and only what was painted differs.
+
+| file | estimates | terms |
+|---|---|---|
+| face_recognition_sface_2021dec*.onnx | SFace (train/recognition.py): 128 numbers, cosine above 0.363 is one person | Apache-2.0 |
+| fsanet-*.onnx | FSA-Net (Yang et al., CVPR 2019): yaw, pitch and roll in degrees; the mean of all files | MIT |
+| face_landmarker.task | MediaPipe's Face Landmarker: 52 blendshapes in [0, 1] | Apache-2.0 |
+"""
+
+import io
+import pathlib
+import zipfile
+from typing import Protocol, runtime_checkable
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from facehub.errors import BadSetting
+from facehub.geometry import warp
+
+from .recognition import SFace
+
+HUND = (
+    *(0, 1, 4, 5, 6, 7, 8, 10, 13, 14, 17, 21, 33, 37, 39, 40, 46, 52, 53, 54, 55, 58, 61, 63, 65, 66, 67, 70, 78, 80, 81, 82, 84, 87, 88, 91),
+    *(93, 95, 103, 105, 107, 109, 127, 132, 133, 136, 144, 145, 146, 148, 149, 150, 152, 153, 154, 155, 157, 158, 159, 160, 161, 162, 163, 168),
+    *(172, 173, 176, 178, 181, 185, 191, 195, 197, 234, 246, 249, 251, 263, 267, 269, 270, 276, 282, 283, 284, 285, 288, 291, 293, 295, 296),
+    *(297, 300, 308, 310, 311, 312, 314, 317, 318, 321, 323, 324, 332, 334, 336, 338, 356, 361, 362, 365, 373, 374, 375, 377, 378, 379, 380),
+    *(381, 382, 384, 385, 386, 387, 388, 389, 390, 397, 398, 400, 402, 405, 409, 415, 454, 466, 468, 469, 470, 471, 472, 473, 474, 475, 476, 477),
+)
+"""Which of the 478 landmarks the blendshape model reads: a number format, kLandmarksSubsetIdxs of MediaPipe's face_blendshapes_graph.cc."""
+
+
+@runtime_checkable
+class Estimator(Protocol):
+    """Looks at crops through landmarks in crop pixels."""
+
+    source: str
+    """The files it was read from."""
+
+    def __call__(self, crop: UInt8[Tensor, "n 3 size size"], landmarks: Float[Tensor, "n 68 2"]) -> Float[Tensor, "n k"]: ...
+
+
+class Identity:
+    """Unit vectors: their product is the cosine of two faces."""
+
+    def __init__(self, file: pathlib.Path):
+        self.source = file.name
+        self._network = SFace(file)
+
+    @torch.inference_mode()
+    def __call__(self, crop: UInt8[Tensor, "n 3 size size"], landmarks: Float[Tensor, "n 68 2"]) -> Float[Tensor, "n 128"]:
+        rows = zip(crop.split(16), landmarks.split(16), strict=True)
+        return torch.cat([self._network(some.float() / 255, points) for some, points in rows])
+
+
+class Pose:
+    """Yaw, pitch and roll in degrees."""
+
+    def __init__(self, files: list[pathlib.Path]):
+        self.source = ", ".join(file.name for file in files)
+        self._networks = [cv2.dnn.readNetFromONNX(str(file)) for file in files]
+
+    def __call__(self, crop: UInt8[Tensor, "n 3 size size"], landmarks: Float[Tensor, "n 68 2"]) -> Float[Tensor, "n 3"]:
+        faces = around(crop, landmarks, 1.4, 64).flip(1) * 255
+        return torch.stack([self._angles(((face - 127.5) / 128)[None].numpy()) for face in faces])
+
+    def _angles(self, face: np.ndarray) -> Float[Tensor, " 3"]:
+        angles = []
+        for network in self._networks:
+            network.setInput(face)
+            angles.append(torch.from_numpy(network.forward().copy()).flatten())
+        return torch.stack(angles).mean(0)
+
+
+class Expression:
+    """52 blendshapes."""
+
+    def __init__(self, file: pathlib.Path):
+        from ai_edge_litert.interpreter import Interpreter  # beside the GPU there is none: only who measures expressions needs it
+
+        self.source = file.name
+        whole = file.read_bytes()
+        with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+            models = [archive.read(f"{name}.tflite") for name in ("face_landmarks_detector", "face_blendshapes")]
+        self._landmarks, self._blendshapes = (Interpreter(model_content=model, num_threads=1) for model in models)
+        self._landmarks.allocate_tensors()
+        self._blendshapes.allocate_tensors()
+
+    def __call__(self, crop: UInt8[Tensor, "n 3 size size"], landmarks: Float[Tensor, "n 68 2"]) -> Float[Tensor, "n 52"]:
+        faces = around(crop, landmarks, 1.5, 256).permute(0, 2, 3, 1).contiguous().numpy()
+        return torch.stack([self._shapes(face[None]) for face in faces])
+
+    def _shapes(self, face: np.ndarray) -> Float[Tensor, " 52"]:
+        points = _run(self._landmarks, face).reshape(478, 3)[list(HUND), :2]
+        return torch.from_numpy(_run(self._blendshapes, points[None])).flatten()
+
+
+def _run(model, data: np.ndarray) -> np.ndarray:
+    model.set_tensor(model.get_input_details()[0]["index"], data.astype(np.float32))
+    model.invoke()
+    return model.get_tensor(model.get_output_details()[0]["index"]).copy()
+
+
+def read(folder: pathlib.Path | None) -> dict[str, Estimator]:
+    """Those of "identity", "pose" and "expression" whose files lie in `folder`; none without a folder. Raises BadSetting when there is nothing."""
+    found: dict[str, Estimator] = {}
+    if folder is None:
+        return found
+    if files := sorted(folder.glob("face_recognition_sface_2021dec*.onnx")):
+        found["identity"] = Identity(files[0])
+    if files := sorted(folder.glob("fsanet-*.onnx")):
+        found["pose"] = Pose(files)
+    if (file := folder / "face_landmarker.task").exists():
+        found["expression"] = Expression(file)
+    if not found:
+        raise BadSetting(f"{folder} holds no estimator: put SFace, FSA-Net or Face Landmarker there (file names in train/estimators.py).")
+    return found
+
+
+def around(crop: UInt8[Tensor, "n 3 size size"], landmarks: Float[Tensor, "n 68 2"], scale: float, size: int) -> Float[Tensor, "n 3 side side"]:
+    """Upright squares in [0, 1] around the landmarks' box, `scale` times its longer side, resized to `size` px."""
+    low, high = landmarks.amin(1), landmarks.amax(1)
+    middle, side = (low + high) / 2, (high - low).amax(1) * scale
+    zoom = (side / size)[:, None, None] * torch.eye(2)
+    corner = middle - side[:, None] / 2 + side[:, None] / size / 2 - 0.5
+    return warp(crop, torch.arange(len(crop)), torch.cat([zoom, corner[:, :, None]], dim=2), (size, size)).clamp(0, 1)
