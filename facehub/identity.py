@@ -243,8 +243,18 @@ def _fill(part, config, generator, consent, metrics, training, samples, credits)
     for name, picture in samples.items():
         image.write(part / "samples" / f"{name}.png", picture)
     template = string.Template(pathlib.Path(__file__).with_name("card.md").read_text(encoding="utf-8"))
-    rows = "\n".join(f"| {key.replace('_', ' ')} | {value:.3g} |" for key, value in metrics.items() if isinstance(value, (int, float)))
     pictures = "\n".join(f"![{name}](samples/{name}.png)" for name in samples)
     fields = config | consent | {"yaml_title": json.dumps(config["title"]), "command": training.get("command", "")}
-    card = template.substitute(fields, metrics=rows, pictures=pictures, credits=credits)
+    card = template.substitute(fields, metrics=_told(metrics), pictures=pictures, credits=credits)
     (part / "README.md").write_text(card, encoding="utf-8")
+
+
+def _told(metrics: dict) -> str:
+    """Metrics as Markdown: what was measured of each method in `table`, a row a measure; or each number by itself."""
+    methods = metrics.get("table")
+    if not methods:
+        methods = {"": {key: value for key, value in metrics.items() if isinstance(value, (int, float))}}
+    measures = dict.fromkeys(key for row in methods.values() for key in row)
+    lines = [["", *methods], ["---"] * (len(methods) + 1)]
+    lines += [[key.replace("_", " "), *(f"{row[key]:.3g}" if key in row else "" for row in methods.values())] for key in measures]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -10,11 +10,11 @@ class Config:
     seed: int = 0
     size: int = 128
     """Side of the crop in pixels."""
-    alpha: float = 30.0
+    alpha: float = 15.0
     """Weight of the style loss [20 at 128 px, ramped from 0]."""
     gamma: float = 20.0
     """Weight of the total variation, averaged over pixels [0.3, on an unstated scale]."""
-    identity: float = 8.0
+    identity: float = 3.0
     """Weight of the face network's identity loss in the last stage, where its file is given (not in the paper)."""
     styles: int = 16
     """N_best: style photos compared with each content photo [16]."""
@@ -45,7 +45,7 @@ class Config:
     """In the last stage, each step with this number in turn follows the losses and the others imitate; 1: the losses alone [1]."""
     ramp: float = 0.0
     """Share of the last stage over which the style weight grows from 0; 0: it is whole from the start [ramped]."""
-    light: float = 1.0
+    light: float = 5.0
     """Weight of the light loss in the last stage [1e-22 on the paper's own scale]."""
     average: float = 0.998
     """Decay of the moving average of the weights, which is what ships (not in the paper)."""

@@ -1,11 +1,15 @@
 """`python -m train PHOTOS --name NAME --out FOLDER`: a folder of photos of one person -> an identity that swaps.
 
 Gathers and weeds the photos, trains (loop.py), measures the result on people it never saw (evaluate.py) and saves the identity's folder. Stopped
-at any moment and started again with the same arguments it goes on where it was.
+at any moment and started again with the same arguments it goes on where it was. Several GPUs: `torchrun --nproc-per-node=N -m train ...`.
+
+In RUNS/<short name>, until it is done: photos.json and photos.webp (which photos teach and why the others don't), preview.png (held-out faces),
+tensorboard/, log.jsonl, curves.png, held_out.png (the faces that were measured), checkpoint.pt.
 """
 
 import argparse
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -28,7 +32,7 @@ from facehub.swap import Swapper
 
 from . import estimators, lighting
 from .config import Config
-from .evaluate import Looker, evaluate, outputs, table
+from .evaluate import Looker, evaluate, outputs, table, upper_mark
 from .features import VGG19, vgg19
 from .loop import Run, Step, Teachers, fit
 from .material import Material, prepare
@@ -144,6 +148,10 @@ def told(step: Step) -> str:
     return f"{step.stage}: {step.step} of {step.steps}, {losses}, {(step.steps - step.step) * step.seconds / 60:.0f} min left in this stage   "
 
 
+def _file(file: pathlib.Path | None) -> dict[str, str] | None:
+    return file and {"name": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+
+
 def machine(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
@@ -220,9 +228,8 @@ def run(arguments: argparse.Namespace, config: Config, device: torch.device, fol
     read_consent(arguments.consent)
     folder.mkdir(parents=True, exist_ok=True)
     looks_with = estimators.read(arguments.estimators)
-    material = prepare(arguments.photos, arguments.content, size=config.size, cache=arguments.cache, seed=config.seed)
-    for name, reason in material.weeded.items():
-        say(f"Left out {name}: {reason}.")
+    report = folder if first_process() else None
+    material = prepare(arguments.photos, arguments.content, size=config.size, cache=arguments.cache, seed=config.seed, report=report)
     start = hub.load(arguments.start).generator("cpu") if arguments.start else None
     generator, rows = train(
         material, config, vgg=arguments.vgg19, scales=arguments.vgg19_scales, sface=arguments.sface, folder=folder, device=device, start=start
@@ -230,7 +237,8 @@ def run(arguments: argparse.Namespace, config: Config, device: torch.device, fol
     if not first_process():
         return
     ours = [prepare(other, arguments.content, size=config.size, cache=arguments.cache, seed=config.seed).style for other in arguments.ours]
-    metrics, sheet = evaluate(generator, material, Looker(looks_with), ours=ours)
+    network = vgg19(arguments.vgg19, arguments.vgg19_scales).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    metrics, sheet = evaluate(generator, material, Looker(looks_with), ours=ours, upper=upper_mark(material, config, network, device))
     image.write(folder / "held_out.png", sheet)
     print(table(metrics))
     finish(arguments, config, generator, material, metrics, rows, device)
@@ -251,6 +259,8 @@ def finish(arguments, config, generator, material, metrics, rows, device) -> Non
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "seconds": {name: round(sum(r["seconds"] for r in rows if r["name"] == name)) for name in dict.fromkeys(r["name"] for r in rows)},
         "losses": [rows[i] for i in range(0, len(rows), max(1, len(rows) // 100))],
+        "losses_from": {"vgg19": _file(arguments.vgg19), "sface": _file(arguments.sface), "lighting": _file(lighting.WEIGHTS)},
+        "started_from": arguments.start,
         "photos": list(material.style.names),
         "left_out": material.weeded,
         "content_faces": len(material.content),

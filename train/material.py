@@ -9,7 +9,8 @@ import torch
 
 from facehub.errors import BadSetting
 
-from .photos import Gallery, gather, joined
+from .photos import Gallery, gather, gather_person, joined
+from .report import write
 from .weeding import weed
 
 LEAST = 16
@@ -32,12 +33,14 @@ class Material:
     """Name -> reason of each photo of the identity that was left out."""
 
 
-def prepare(photos: pathlib.Path, content: list[pathlib.Path], *, size: int, cache: pathlib.Path, seed: int) -> Material:
-    """The people measured on come from the first content folder.
+def prepare(
+    photos: pathlib.Path, content: list[pathlib.Path], *, size: int, cache: pathlib.Path, seed: int, report: pathlib.Path | None = None
+) -> Material:
+    """The people measured on come from the first content folder. `report`: a folder for what was kept of the photos and why not (report.py).
 
     Raises NoFace or BadPhoto when a folder holds nothing to use, BadSetting when too few photos of the identity remain.
     """
-    style, weeded = style_photos(photos, size=size, cache=cache)
+    style, weeded = style_photos(photos, size=size, cache=cache, report=report)
     first, *others = [others_than(photos, folder, gather(folder, size=size, cache=cache)) for folder in content]
     kept = torch.tensor([held_out(name) for name in first.names])
     faces, measured = joined([first[~kept], *others]), first[kept]
@@ -47,11 +50,16 @@ def prepare(photos: pathlib.Path, content: list[pathlib.Path], *, size: int, cac
     return Material(style=style, content=faces, held_out=measured, weeded=weeded)
 
 
-def style_photos(photos: pathlib.Path, *, size: int, cache: pathlib.Path) -> tuple[Gallery, dict[str, str]]:
+def style_photos(
+    photos: pathlib.Path, *, size: int, cache: pathlib.Path, report: pathlib.Path | None = None
+) -> tuple[Gallery, dict[str, str]]:
     """The photos that teach the identity, and the reason for each that does not. Raises BadSetting when fewer than 16 remain."""
-    style = gather(photos, size=size, cache=cache)
-    weeded = weed(style)
-    style = style[torch.tensor([name not in weeded for name in style.names])]
+    everything, missing = gather_person(photos, size=size, cache=cache)
+    weeded = missing | weed(everything)
+    if report is not None:
+        for sentence in write(report, photos, everything, weeded):
+            print(sentence, flush=True)
+    style = everything[torch.tensor([name not in weeded for name in everything.names])]
     if len(style) < LEAST:
         raise BadSetting(f"Only {len(style)} of the photos in {photos} can be used, but {LEAST} is the least: {json.dumps(weeded, indent=1)}")
     return style, weeded

@@ -6,9 +6,9 @@ import math
 import pytest
 import torch
 
+from facehub.alignment import align
 from facehub.errors import BadSetting
 from facehub.faces import Finder
-from facehub.alignment import align
 from train import lighting, losses
 from train.lighting import Lighting, Lit
 from train.style import boxed
