@@ -13,7 +13,7 @@ networks of train/estimators.py where their files are given. A measure that coul
 | pose | L2 distance of yaw, pitch and roll to the input's, degrees (FSA-Net) |
 | expression | L2 distance of 52 blendshapes to the input's (Face Landmarker) |
 | NME | movement of the 68 landmarks, percent of the distance between the eyes' centres (dlib) |
-| light | distance of the lighting network's features to the input's (the paper's equation 6) |
+| light | distance of the lighting network's features to the input's, equation 6 of the paper; it is a loss too |
 | seam | how much larger than in the input the step across the mask's edge is, levels of 255 |
 | sharpness | energy of the face's finest octave, relative to the median photo of the identity |
 | ms | milliseconds a face, in batches, on the device given |
@@ -40,7 +40,7 @@ from facehub.masks import hull
 from facehub.poisson import clone
 from facehub.types import Found
 
-from . import estimators, losses
+from . import estimators, lighting, losses
 from .config import Config
 from .estimators import Estimator
 from .features import vgg19
@@ -65,7 +65,12 @@ class Look:
     """dlib's; NaN where it sees no face."""
     estimated: dict[str, Float[Tensor, "n k"]]
     """By estimator."""
+    light: Float[Tensor, "n features"]
     sharpness: Float[Tensor, " n"]
+
+    def first(self, count: int) -> "Look":
+        estimated = {name: values[:count] for name, values in self.estimated.items()}
+        return Look(self.landmarks[:count], self.embedding[:count], estimated, self.light[:count], self.sharpness[:count])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ class Known:
     """Real photos of the identity."""
     others: Float[Tensor, "people 128"]
     """dlib's vectors of our other identities, each a mean, and of other people."""
-    sface_others: Float[Tensor, "people 128"] | None
+    sface_others: Float[Tensor, "vectors 128"] | None
     """SFace's unit vectors of the same."""
 
 
@@ -87,6 +92,7 @@ class Looker:
     estimators: Mapping[str, Estimator]
     finder: Finder = dataclasses.field(default_factory=lambda: Finder(turn=False))
     recogniser: Recogniser = dataclasses.field(default_factory=Recogniser)
+    lights: lighting.Lighting = dataclasses.field(default_factory=lighting.read)
 
     def __call__(self, crop: UInt8[Tensor, "n 3 size size"], landmarks: Float[Tensor, "n 68 2"]) -> Look:
         """The largest face of each crop; the estimators look through the landmarks given. dlib wants faces of 80 px: crops are enlarged to 256."""
@@ -100,10 +106,12 @@ class Looker:
         points[found.photo] = (found.landmarks + 0.5) / scale - 0.5
         embedding[found.photo] = self.recogniser(photos, found)
         estimated = {name: estimator(crop, landmarks) for name, estimator in self.estimators.items()}
-        return Look(points, embedding, estimated, fine_energy(crop, landmarks))
+        with torch.inference_mode():
+            light = self.lights(boxed(crop.float() / 255))
+        return Look(points, embedding, estimated, light, fine_energy(crop, landmarks))
 
 
-def compare(output: Look, photo: Look, known: Known) -> dict[str, float]:
+def compare(output: Look, photo: Look, known: Known) -> dict[str, int | float]:
     """The means over the faces that dlib sees in the input; landmarks over those that it sees in the output too. `lost` outputs show no face."""
     usable = ~photo.embedding.isnan().any(1)
     seen = usable & ~output.embedding.isnan().any(1)
@@ -134,7 +142,8 @@ def compare(output: Look, photo: Look, known: Known) -> dict[str, float]:
             "sface_to_identity": to_identity[usable].mean().item(),
             "sface_to_input": to_input[usable].mean().item(),
         }
-    for name, key in (("pose", "pose_degrees"), ("expression", "expression"), ("light", "light")):
+    report["light"] = losses.light(output.light, photo.light)[usable].mean().item()
+    for name, key in (("pose", "pose_degrees"), ("expression", "expression")):
         if name in output.estimated:
             report[key] = (output.estimated[name] - photo.estimated[name]).norm(dim=1)[usable].mean().item()
     return report
@@ -189,8 +198,9 @@ def nearest(faces: Gallery, style: Gallery) -> UInt8[Tensor, "n 3 size size"]:
     """The paper's Figure 8 baseline: the style photo, or its mirror image, whose aligned landmarks lie nearest, in the face's box of each crop."""
     style = style.mirrored()
     chosen = style.crop[losses.nearest_poses(faces.landmarks, style.landmarks, 1)[:, 0]]
+    top, bottom, left, right = window(faces.crop.shape[-1])
     made = faces.crop.clone()
-    boxed(made).copy_(boxed(chosen))
+    made[:, :, top:bottom, left:right] = chosen[:, :, top:bottom, left:right]
     return made
 
 
@@ -226,7 +236,7 @@ def evaluate(
     for name, crop in made.items():
         n = len(crop)
         some = photo[torch.arange(n)]
-        inputs = Look(looked.landmarks[:n], looked.embedding[:n], {k: v[:n] for k, v in looked.estimated.items()}, looked.sharpness[:n])
+        inputs = looked.first(n)
         rows[name] = compare(looker(crop, some.landmarks), inputs, known)
         sheet[name] = crop
         if name != "nothing":
@@ -263,7 +273,7 @@ def sface_gallery(looker: Looker, some: Gallery, ours: list[Gallery]) -> Float[T
 
 def table(metrics: dict) -> str:
     """The table in Markdown."""
-    rows: dict[str, dict[str, float]] = metrics["table"]
+    rows: dict[str, dict[str, int | float]] = metrics["table"]
     keys = list(dict.fromkeys(key for row in rows.values() for key in row))
     lines = [["", *(key.replace("_", " ") for key in keys)], ["---"] * (len(keys) + 1)]
     lines += [[name, *(f"{row[key]:.3g}" if key in row else "" for key in keys)] for name, row in rows.items()]
