@@ -36,6 +36,7 @@ from facehub import hub, image
 from facehub.errors import BadSetting, FaceHubError
 from facehub.faces import Finder, Recogniser
 from facehub.generators import Generator
+from facehub.identity import Identity, save
 from facehub.masks import hull
 from facehub.poisson import clone
 from facehub.types import Found
@@ -298,6 +299,21 @@ def upper_mark(material: Material, config: Config, network, device: torch.device
     return made
 
 
+def remember(identity: Identity, metrics: dict) -> None:
+    """Saves the identity's folder anew, with these metrics in it and in its card."""
+    training = json.loads((identity.folder / "training.json").read_text(encoding="utf-8"))
+    save(
+        identity.folder,
+        generator=identity.generator("cpu"),
+        title=identity.title,
+        consent=identity.consent,
+        metrics=metrics,
+        training=training,
+        samples={path.stem: image.read(path).photo for path in identity.samples},
+        credits=training.get("credits", ""),
+    )
+
+
 def main() -> int:
     flags = argparse.ArgumentParser(prog="python -m train.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("identity", help="name or folder")
@@ -313,6 +329,7 @@ def main() -> int:
     flags.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     flags.add_argument("--json", action="store_true", help="print the metrics as JSON instead of a table")
     flags.add_argument("--sheet", type=pathlib.Path, help="write a contact sheet here")
+    flags.add_argument("--save", action="store_true", help="put the metrics into the identity's folder and card")
     arguments = flags.parse_args()
     try:
         if arguments.faces < 1:
@@ -334,6 +351,9 @@ def main() -> int:
         print(json.dumps(metrics, indent=1) if arguments.json else table(metrics))
         if arguments.sheet:
             image.write(arguments.sheet, sheet)
+        if arguments.save:
+            remember(identity, metrics)
+            print(f"Saved the metrics in {identity.folder}.", file=sys.stderr)
     except FaceHubError as problem:
         print(problem, file=sys.stderr)
         return 1

@@ -236,22 +236,29 @@ def run(arguments: argparse.Namespace, config: Config, device: torch.device, fol
     )
     if not first_process():
         return
+    try:
+        looker = Looker(looks_with)
+    except FaceHubError as problem:
+        print(f"{problem} The identity is saved unmeasured: `python -m train.evaluate {arguments.out} ... --save` measures it where dlib is.")
+        finish(arguments, config, generator, material, {}, rows, device, samples=[])
+        return
     ours = [prepare(other, arguments.content, size=config.size, cache=arguments.cache, seed=config.seed).style for other in arguments.ours]
     network = vgg19(arguments.vgg19, arguments.vgg19_scales).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    metrics, sheet = evaluate(generator, material, Looker(looks_with), ours=ours, upper=upper_mark(material, config, network, device))
+    metrics, sheet = evaluate(generator, material, looker, ours=ours, upper=upper_mark(material, config, network, device))
     image.write(folder / "held_out.png", sheet)
     print(table(metrics))
-    finish(arguments, config, generator, material, metrics, rows, device)
+    finish(arguments, config, generator, material, metrics, rows, device, samples=arguments.sample)
 
 
-def finish(arguments, config, generator, material, metrics, rows, device) -> None:
-    """Saves the identity's folder: weights, card, how it was made, and swaps of the pictures given with --sample."""
+
+def finish(arguments, config, generator, material, metrics, rows, device, *, samples) -> None:
+    """Saves the identity's folder: weights, card, how it was made, and swaps of the sample pictures."""
     consent = read_consent(arguments.consent)
-    swapper = Swapper(generator.to("cpu"))
-    photos = {path.stem: image.read(path).photo for path in arguments.sample}
-    samples = {
-        name: contact_sheet(row(photo, swapper(photo[None], faces="largest"), side=256), columns=3) for name, photo in photos.items()
-    }
+    generator = generator.to("cpu")
+    pictures = {}
+    for path in samples:
+        photo = image.read(path).photo
+        pictures[path.stem] = contact_sheet(row(photo, Swapper(generator)(photo[None], faces="largest"), side=256), columns=3)
     training = {
         "command": " ".join(["python -m train", *map(shlex.quote, sys.argv[1:])]),
         "config": dataclasses.asdict(config),
@@ -264,6 +271,7 @@ def finish(arguments, config, generator, material, metrics, rows, device) -> Non
         "photos": list(material.style.names),
         "left_out": material.weeded,
         "content_faces": len(material.content),
+        "credits": arguments.credits,
     }
     folder = save(
         arguments.out,
@@ -272,7 +280,7 @@ def finish(arguments, config, generator, material, metrics, rows, device) -> Non
         consent=consent,
         metrics=metrics,
         training=training,
-        samples=samples,
+        samples=pictures,
         credits=arguments.credits,
     )
     print(f"Saved {folder}. Try it: python -m facehub swap photo.jpg --identity {folder} --out result.png")

@@ -56,7 +56,7 @@ def style_photos(
     """The photos that teach the identity, and the reason for each that does not. Raises BadSetting when fewer than 16 remain."""
     everything, missing = gather_person(photos, size=size, cache=cache)
     weeded = missing | weed(everything)
-    if report is not None:
+    if report is not None and photos.is_dir():
         for sentence in write(report, photos, everything, weeded):
             print(sentence, flush=True)
     style = everything[torch.tensor([name not in weeded for name in everything.names])]

@@ -135,7 +135,7 @@ def _cached(folder: pathlib.Path, size: int, whose: Whose, cache: pathlib.Path, 
         except DAMAGE:
             pass  # cut off or overwritten: made anew below
     gallery, missing = _cut(folder, names, size, whose, heard)
-    _write(file, gallery, missing)
+    write(file, gallery, missing)
     return _read(file)
 
 
@@ -217,7 +217,8 @@ DAMAGE = (SafetensorError, BadPhoto, KeyError, ValueError, TypeError, RuntimeErr
 """What reading a cache file raises that was cut off, overwritten, or written by another version."""
 
 
-def _write(file: pathlib.Path, gallery: Gallery, missing: dict[str, str]) -> None:
+def write(file: pathlib.Path, gallery: Gallery, missing: dict[str, str]) -> None:
+    """A file that can be given in place of the folder; whole or not at all. Raises BadSetting where it cannot be written."""
     pictures = [image.encode(crop, format="WEBP", generated=False) for crop in gallery.crop]
     tensors = {field: getattr(gallery, field) for field in FIELDS if field != "crop"}
     tensors["webp"] = torch.frombuffer(bytearray(b"".join(pictures)), dtype=torch.uint8)

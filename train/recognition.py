@@ -4,15 +4,19 @@ Runtimes refuse the block-quantised file as it is, and give no gradient. The net
 normalisation, PReLU), so each node of the file becomes one torch call. Terms: Apache-2.0.
 """
 
+import json
 import pathlib
+import sys
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from facehub.errors import BadSetting
+from facehub.errors import BadSetting, FaceHubError
 from facehub.geometry import warp
 
 TEMPLATE = torch.tensor([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
@@ -29,18 +33,16 @@ class SFace(nn.Module):
         super().__init__()
         self.source = file.name
         try:
-            import onnx  # who has no ONNX file needs no onnx
+            self._nodes, values = _kept(file) if file.suffix == ".safetensors" else _original(file)
+            if unknown := {kind for kind, *_ in self._nodes} - _OPERATIONS.keys():
+                raise ValueError(f"operations {unknown}")
         except ImportError as problem:
             raise BadSetting("SFace's file is read with the package onnx: pip install onnx.") from problem
-        try:
-            graph = onnx.load_from_string(file.read_bytes()).graph
-            nodes, values = _dequantised(graph, onnx.numpy_helper)
         except Exception as problem:
-            raise BadSetting(f"{file} cannot be read as SFace's ONNX file: get face_recognition_sface_2021dec from OpenCV's model zoo.") from problem
-        self._nodes = [(node.op_type, list(node.input), list(node.output), _settings(node)) for node in nodes]
+            raise BadSetting(f"{file} cannot be read as SFace's file: get face_recognition_sface_2021dec from OpenCV's model zoo.") from problem
         self._names = {name: f"w{index}" for index, name in enumerate(values)}
         for name, key in self._names.items():
-            self.register_buffer(key, torch.from_numpy(np.array(values[name])), persistent=False)
+            self.register_buffer(key, values[name], persistent=False)
 
     def forward(self, crop: Float[Tensor, "n 3 size size"], landmarks: Float[Tensor, "n 68 2"]) -> Float[Tensor, "n 128"]:
         """RGB in [0, 1], landmarks in crop pixels."""
@@ -48,6 +50,11 @@ class SFace(nn.Module):
         crop_from_square = fit_similarity(TEMPLATE.to(points).expand_as(points), points)
         square = warp(crop, torch.arange(len(crop), device=crop.device), crop_from_square, (112, 112))
         return F.normalize(self._run(square * 255), dim=1)
+
+    def keep(self, file: pathlib.Path) -> None:
+        """Writes a safetensors file that can be given in place of the ONNX file, for machines without the package onnx."""
+        tensors = {name: getattr(self, key).contiguous() for name, key in self._names.items()}
+        save_file(tensors, file, metadata={"nodes": json.dumps(self._nodes), "terms": "Apache-2.0"})
 
     def _run(self, square: Tensor) -> Tensor:
         values = {"data": square} | {name: getattr(self, key) for name, key in self._names.items()}
@@ -75,6 +82,19 @@ _OPERATIONS = {
     "Flatten": lambda x, **_: x.flatten(1),
     "Gemm": lambda x, weight, bias, transB=0, **_: F.linear(x, weight if transB else weight.T, bias),
 }
+
+
+def _original(file: pathlib.Path) -> tuple[list, dict[str, Tensor]]:
+    import onnx  # who has no ONNX file needs no onnx
+
+    nodes, values = _dequantised(onnx.load_from_string(file.read_bytes()).graph, onnx.numpy_helper)
+    chain = [[node.op_type, list(node.input), list(node.output), _settings(node)] for node in nodes]
+    return chain, {name: torch.from_numpy(np.array(value)) for name, value in values.items()}
+
+
+def _kept(file: pathlib.Path) -> tuple[list, dict[str, Tensor]]:
+    with safe_open(file, "pt") as opened:
+        return json.loads(opened.metadata()["nodes"]), {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
 
 
 def _settings(node) -> dict:
@@ -108,3 +128,20 @@ def fit_similarity(source: Float[Tensor, "n points 2"], target: Float[Tensor, "n
     cos, sin = along / s.square().sum((1, 2)), across / s.square().sum((1, 2))
     linear = torch.stack([cos, -sin, sin, cos], dim=1).reshape(-1, 2, 2)
     return torch.cat([linear, target.mean(1)[:, :, None] - linear @ source.mean(1)[:, :, None]], dim=2)
+
+
+def main() -> int:
+    """`python -m train.recognition ONNX SAFETENSORS`: the file for machines without the package onnx."""
+    try:
+        SFace(pathlib.Path(sys.argv[1])).keep(pathlib.Path(sys.argv[2]))
+    except (FaceHubError, OSError) as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    except IndexError:
+        print("Give SFace's ONNX file and the safetensors file to write.", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

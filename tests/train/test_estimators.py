@@ -77,10 +77,18 @@ def test_a_folder_without_estimators_is_refused(tmp_path):
         estimators.read(tmp_path)
 
 
-def test_a_file_that_is_not_sface_is_refused(tmp_path):
-    (tmp_path / "x.onnx").write_bytes(b"not an onnx file")
+@pytest.mark.parametrize("name", ["x.onnx", "x.safetensors"])
+def test_a_file_that_is_not_sface_is_refused(tmp_path, name):
+    (tmp_path / name).write_bytes(b"another file")
     with pytest.raises(BadSetting, match="OpenCV's model zoo"):
-        SFace(tmp_path / "x.onnx")
+        SFace(tmp_path / name)
+
+
+def test_the_kept_file_is_the_same_network(found, assets, tmp_path):
+    original = SFace(next(assets.glob("weights/*sface*.onnx")))
+    original.keep(tmp_path / "sface.safetensors")
+    square = torch.rand(2, 3, 112, 112) * 255
+    assert torch.equal(original._run(square), SFace(tmp_path / "sface.safetensors")._run(square))
 
 
 def test_blocks_share_a_scale_and_a_zero():

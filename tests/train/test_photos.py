@@ -75,8 +75,8 @@ def test_the_cache_serves_until_a_photo_or_a_setting_changes(folder, tmp_path, e
 
 def test_the_cache_is_small_and_near_the_crops(folder, tmp_path, monkeypatch):
     kept = []
-    write = photos._write
-    monkeypatch.setattr(photos, "_write", lambda file, gallery, missing: (kept.append(gallery), write(file, gallery, missing)))
+    write = photos.write
+    monkeypatch.setattr(photos, "write", lambda file, gallery, missing: (kept.append(gallery), write(file, gallery, missing)))
     gallery = gather(folder, size=128, cache=tmp_path / "cache")
     difference = (gallery.crop.float() - kept[0].crop.float()).abs()
     assert 0 < difference.mean() < 2.5
