@@ -227,12 +227,7 @@ def evaluate(
     if upper:
         made["optimised"] = upper(photo[torch.arange(min(upper_faces, len(photo)))])
     looked = looker(photo.crop, photo.landmarks)
-    some = people(material.content)
-    known = Known(
-        identity=looker(style.crop, style.landmarks),
-        others=torch.cat([some.embedding, *(g.embedding.mean(0, keepdim=True) for g in ours)]),
-        sface_others=sface_gallery(looker, some, list(ours)),
-    )
+    known = known_people(looker, material, list(ours))
     rows, sheet = {}, {}
     for name, crop in made.items():
         n = len(crop)
@@ -256,6 +251,16 @@ def evaluate(
     columns = [name for name in ("nothing", "nearest style photo", "optimised", "raw", "blended") if name in sheet]
     shown = torch.stack([sheet[name][:SHOWN] for name in columns], dim=1)
     return metrics, contact_sheet(shown.flatten(0, 1), columns=2 * len(columns))
+
+
+def known_people(looker: Looker, material: Material, ours: list[Gallery]) -> Known:
+    """The identity, our others, and 500 people of the content photos."""
+    some = people(material.content)
+    return Known(
+        identity=looker(material.style.crop, material.style.landmarks),
+        others=torch.cat([some.embedding, *(g.embedding.mean(0, keepdim=True) for g in ours)]),
+        sface_others=sface_gallery(looker, some, ours),
+    )
 
 
 def people(content: Gallery, *, count: int = 500) -> Gallery:
