@@ -3,7 +3,8 @@
 A Siamese network (paper, section 3.2, equation 6 and Figure 4, whose layers it does not state) trained on Extended Yale B (Georghiades, Belhumeur and
 Kriegman 2001; Lee, Ho and Kriegman 2005): frontal faces under 64 flashes whose azimuth and elevation stand in the file names. Two faces count as
 lit alike when the same flash lit them, *whoever they are*, because the swap changes the person and must not change the light; as lit differently
-when the flashes stand 20 degrees or more apart. People it is measured on are not among those it learns from.
+when the flashes stand 20 degrees or more apart. With one picture varied twice as the equal pair instead, 500 steps of seed 0 recognise 65 % of the
+strangers' equal pairs, with other people 99 % (80 % and 95 % of all pairs). People it is measured on are not among those it learns from.
 
 Light is a matter of large areas: the network sees 48 x 40 px of luminance between brows and chin, all that Yale's pictures hold, whatever the size of
 the crop: one network serves all sizes.
@@ -72,12 +73,16 @@ class Lighting(nn.Module):
 
 
 def read(file: pathlib.Path = WEIGHTS) -> Lighting:
-    """The trained network, frozen. Raises BadSetting when the file holds another one."""
+    """The trained network, frozen. Raises BadSetting when the file holds other names, shapes or numbers than finite ones in 32 bits."""
     network = Lighting()
     try:
-        network.load_state_dict(load_file(file))
+        weights = load_file(file)
+        network.load_state_dict(weights)
     except (OSError, SafetensorError, RuntimeError) as problem:
         raise BadSetting(f"{file} does not hold the lighting network's weights: train it with `python -m train.lighting`.") from problem
+    for name, values in weights.items():
+        if values.dtype != torch.float32 or not values.isfinite().all():
+            raise BadSetting(f"{name} in {file} is not made of finite 32 bit floats: train the network again with `python -m train.lighting`.")
     return network.eval().requires_grad_(False)
 
 
@@ -88,7 +93,7 @@ class Lit:
     box: Float[Tensor, "faces 3 h w"]
     person: tuple[str, ...]
     direction: Float[Tensor, "faces 3"]
-    """Unit vectors to the flash; x to the picture's right, y down, z to the camera."""
+    """Unit vectors to the flash; x to the picture's right (Yale's positive azimuths stand on the left of the picture), y down, z to the camera."""
 
     def __getitem__(self, keep: Bool[Tensor, " faces"]) -> "Lit":
         return Lit(self.box[keep], tuple(p for p, k in zip(self.person, keep.tolist(), strict=True) if k), self.direction[keep])
@@ -114,7 +119,7 @@ def gather(folder: pathlib.Path, *, size: int) -> Lit:
             azimuth, elevation = math.radians(int(angles[1])), math.radians(int(angles[2]))
             boxes.append(boxed(crop)[0])
             people.append(person.name)
-            directions.append((math.sin(azimuth) * math.cos(elevation), -math.sin(elevation), math.cos(azimuth) * math.cos(elevation)))
+            directions.append((-math.sin(azimuth) * math.cos(elevation), -math.sin(elevation), math.cos(azimuth) * math.cos(elevation)))
     if len(set(people)) < 4:
         raise BadSetting(f"{folder} holds too few people of Extended Yale B: give the folder with yaleB01, yaleB02 ... in it.")
     return Lit(torch.stack(boxes), tuple(people), torch.tensor(directions))
@@ -150,7 +155,8 @@ def contrastive(first: Float[Tensor, "n k"], second: Float[Tensor, "n k"], alike
     return torch.where(alike, distance.square(), (1 - distance).clamp(min=0).square()).mean()
 
 
-def train(lit: Lit, *, steps: int, seed: int) -> Lighting:
+def train(lit: Lit, *, steps: int, seed: int, batch: int = 64) -> Lighting:
+    """`batch` pairs a step, half of them lit alike; both faces of a pair are mirrored or neither, which keeps what is said about their light."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Lighting()
@@ -158,8 +164,8 @@ def train(lit: Lit, *, steps: int, seed: int) -> Lighting:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
     choice = torch.Generator().manual_seed(seed)
     for step in range(steps):
-        first, second, alike = pairs(lit, 64, choice)
-        mirror = torch.rand(64, generator=choice) < 0.5
+        first, second, alike = pairs(lit, batch, choice)
+        mirror = torch.rand(batch, generator=choice) < 0.5
         loss = contrastive(network(varied(lit.box[first], choice, mirror)), network(varied(lit.box[second], choice, mirror)), alike)
         optimiser.zero_grad()
         loss.backward()

@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from facehub.alignment import align
 from facehub.errors import BadSetting
@@ -46,10 +47,11 @@ def test_the_contrastive_loss_pulls_and_pushes():
 def test_it_learns_light_from_synthetic_faces():
     """Gradients of brightness over noise: after a few steps, alike is nearer than apart."""
     faces = lit(people=4)
-    ramp = torch.linspace(-1, 1, 80)
-    box = 0.5 + 0.4 * faces.direction[:, :1, None, None] * ramp + 0.05 * torch.rand(len(faces.person), 1, 96, 80)
-    network = lighting.train(Lit(box.expand(-1, 3, -1, -1).contiguous().clamp(0, 1), faces.person, faces.direction), steps=60, seed=0)
-    report = lighting.measure(network, Lit(box.expand(-1, 3, -1, -1).contiguous().clamp(0, 1), faces.person, faces.direction), count=200)
+    ramp = torch.linspace(-1, 1, 40)
+    box = (0.5 + 0.4 * faces.direction[:, :1, None, None] * ramp + 0.05 * torch.rand(12, 1, 48, 40)).clamp(0, 1)
+    faces = Lit(box.expand(-1, 3, -1, -1).contiguous(), faces.person, faces.direction)
+    network = lighting.train(faces, steps=80, seed=0, batch=8)
+    report = lighting.measure(network, faces, count=200)
     assert report["accuracy"] > 0.9
     assert not any(p.requires_grad for p in network.parameters())
 
@@ -71,6 +73,67 @@ def test_what_ships_sees_light_and_not_small_shifts(astronaut):
         dark, aside = network(boxed(crop * shade)), network(boxed(crop.roll(size // 64, -1)))
         seen = network(boxed(crop))
         assert losses.light(dark, seen).item() > 4 * losses.light(aside, seen).item()
+
+
+@pytest.fixture(scope="module")
+def strangers(assets, tmp_path_factory) -> Lit:
+    """Four people whom the network never saw, under nine flashes each."""
+    if not (assets / "yale_b").is_dir():
+        pytest.skip("Extended Yale B (../shared/assets/yale_b) is not here")
+    folder = tmp_path_factory.mktemp("yale")
+    for person in json.loads(lighting.WEIGHTS.with_suffix(".json").read_text())["people_never_seen"][:4]:
+        (folder / person).mkdir()
+        for flash in ("+000E+00", "+035E+15", "-035E+15", "+060E+20", "-060E+20", "+085E+20", "-085E+20", "+000E+45", "+000E+90"):
+            for file in (assets / "yale_b" / person).glob(f"*A{flash}.*"):
+                (folder / person / file.name).symlink_to(file)
+    return lighting.gather(folder, size=128)
+
+
+def test_what_ships_tells_the_light_of_strangers_apart(strangers):
+    assert len(set(strangers.person)) == 4 and len(strangers.person) > 30
+    report = lighting.measure(lighting.read(), strangers, count=400)
+    assert report["accuracy"] > 0.9
+    assert report["loss_different_light"] > 10 * report["loss_same_light"]
+
+
+def test_the_flash_stands_where_the_face_is_bright(strangers):
+    half = strangers.box.shape[-1] // 2
+    gray = strangers.box[:, 0, 26:74]
+    right, left = gray[:, :, half : half + 20].mean((1, 2)), gray[:, :, half - 20 : half].mean((1, 2))
+    aside = strangers.direction[:, 0].abs() > 0.5
+    assert ((right > left) == (strangers.direction[:, 0] > 0))[aside].all()
+    lower, upper = gray[:, 24:].mean((1, 2)), gray[:, :24].mean((1, 2))
+    above = strangers.direction[:, 1] < -0.6
+    assert above.any() and (upper > lower)[above].float().mean() > 0.5
+
+
+def test_a_mirrored_face_is_lit_from_the_other_side(strangers):
+    """Mirrored, a face under a flash on the left is nearer to faces under the flash on the right than to itself: mirroring is no change of person."""
+    network = lighting.read()
+    seen, mirrored = network(strangers.box), network(strangers.box.flip(-1))
+    aside = strangers.direction[:, 0].abs() > 0.5
+    other_side = (strangers.direction * torch.tensor([-1.0, 1, 1])) @ strangers.direction.T > 0.9999
+    assert other_side[aside].any(1).all()
+    for row in aside.nonzero()[:, 0]:
+        across = losses.light(mirrored[row].expand(len(seen), -1), seen)
+        assert across[other_side[row]].mean() < across[row] / 4
+
+
+DAMAGED = {
+    "one missing": lambda w: {k: v for k, v in w.items() if k != "layers.0.bias"},
+    "one too many": lambda w: w | {"more": torch.zeros(1)},
+    "another shape": lambda w: w | {"layers.0.bias": torch.zeros(8)},
+    "integers": lambda w: {k: v.int() for k, v in w.items()},
+    "not finite": lambda w: w | {"layers.0.bias": torch.full((16,), torch.nan)},
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_weights_that_do_not_fit_are_refused(damage, tmp_path):
+    file = tmp_path / "x.safetensors"
+    save_file(DAMAGED[damage](load_file(lighting.WEIGHTS)), file)
+    with pytest.raises(BadSetting, match="train.lighting"):
+        lighting.read(file)
 
 
 def test_other_weights_are_refused(tmp_path):
