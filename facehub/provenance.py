@@ -6,7 +6,7 @@ viewers, search engines and platforms read. It is a statement, not a proof: whoe
 
 import re
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 """Of this program."""
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
