@@ -47,5 +47,7 @@ class Config:
     """Share of the last stage over which the style weight grows from 0; 0: it is whole from the start [ramped]."""
     light: float = 5.0
     """Weight of the light loss in the last stage [1e-22 on the paper's own scale]."""
+    landmarks: float = 20.0
+    """Weight of the landmark loss in the last stage (not in the paper)."""
     average: float = 0.998
     """Decay of the moving average of the weights, which is what ships (not in the paper)."""

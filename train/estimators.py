@@ -18,6 +18,7 @@ from typing import Protocol, runtime_checkable
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
@@ -95,6 +96,15 @@ class Expression:
     def __call__(self, crop: UInt8[Tensor, "n 3 size size"], landmarks: Float[Tensor, "n 68 2"]) -> Float[Tensor, "n 52"]:
         faces = around(crop, landmarks, 1.5, 256).permute(0, 2, 3, 1).contiguous().numpy()
         return torch.stack([self._shapes(face[None]) for face in faces])
+
+    def mesh(self, photo: UInt8[Tensor, "n 3 height width"], landmarks: Float[Tensor, "n 68 2"]) -> Float[Tensor, "n 478 3"]:
+        """x, y in photo pixels, and depth in the same unit, smaller nearer to the camera."""
+        low, high = landmarks.amin(1), landmarks.amax(1)
+        side = (high - low).amax(1) * 1.5
+        corner = (low + high) / 2 - side[:, None] / 2
+        faces = around(photo, landmarks, 1.5, 256).permute(0, 2, 3, 1).contiguous().numpy()
+        points = torch.stack([torch.from_numpy(_run(self._landmarks, face[None])).reshape(478, 3) for face in faces]) * (side / 256)[:, None, None]
+        return points + F.pad(corner, (0, 1))[:, None]
 
     def _shapes(self, face: np.ndarray) -> Float[Tensor, " 52"]:
         points = _run(self._landmarks, face).reshape(478, 3)[list(HUND), :2]

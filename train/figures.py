@@ -4,6 +4,7 @@ swaps     Figure 5   input, raw output, result
 light     Figure 6   two identities, trained with and without the light loss, on photos relit from the side
 weight    Figure 7   the pixels of each photo's face optimised under a growing style weight, and the table on which the weight is chosen
 baseline  Figure 8   input, swap, and the style photo whose pose is nearest, stitched alike
+profile   Figure 9   photos turned to the side, where no openly licensed profile photos are at hand (turning.py)
 turned    Figure 9   held-out faces from frontal to profile, and how the swap degrades with yaw
 failures  Figure 10  what the network cannot do: something in front of the face, glasses, hard light, blur, darkness
 """
@@ -35,6 +36,7 @@ from .photos import Gallery
 from .preview import PixelPainter, optimise
 from .sheets import around, contact_sheet, row, titled
 from .style import StyleBank, boxed, style_bank
+from .turning import turned
 
 SIDE = 192
 """Side of a picture in a figure, px."""
@@ -109,6 +111,18 @@ def baseline(swapper: Swapper, style: Gallery, photos: list[Photo]) -> Sheet:
         ours, theirs = swapper(photo[None], found=found), other(photo[None], found=found)
         rows.append(around(torch.stack([photo, ours.blended[0], theirs.blended[0]]), found.landmarks, side=SIDE))
     return titled(contact_sheet(torch.cat(rows), columns=6), ["input", "swap", "nearest style photo"] * 2)
+
+
+def profile(swapper: Swapper, mesh: Callable[[Tensor, Tensor], Tensor], photos: list[Photo], angles: list[float]) -> Sheet:
+    """Figure 9: photos turned by each angle in degrees, above their swaps. `mesh` is estimators.Expression's."""
+    rows = []
+    for photo in photos:
+        found = chosen(swapper.finder(photo[None]), 1, "largest")
+        points = mesh(photo[None], found.landmarks)[0]
+        cases = torch.stack([turned(photo, points, angle) for angle in angles])
+        swapped = [swapper(case[None], faces="largest").blended if len(swapper.finder(case[None]).photo) else case[None] for case in cases]
+        rows += [around(cases, found.landmarks, side=SIDE), around(torch.cat(swapped), found.landmarks, side=SIDE)]
+    return titled(contact_sheet(torch.cat(rows), columns=len(angles)), [f"{angle:g} degrees" for angle in angles])
 
 
 def by_yaw(yaw: Float[Tensor, " n"], edges: list[float]) -> dict[str, Tensor]:
@@ -205,6 +219,13 @@ def _baseline(a) -> Tensor:
     return baseline(swapper, style, _photos(a.photos))
 
 
+def _profile(a) -> Tensor:
+    found = estimators.read(a.estimators)
+    if "expression" not in found:
+        raise BadSetting("Faces are turned by Face Landmarker's points: give --estimators, a folder with its file (train/estimators.py).")
+    return profile(_swapper(a.identity), found["expression"].mesh, _photos(a.photos), a.angle or [0.0, 10.0, 20.0, 30.0, 40.0])
+
+
 def _turned(a) -> Tensor:
     generator = hub.load(a.identity).generator()
     material = prepare(a.identity_photos, a.content, size=generator.size, cache=a.cache, seed=0)
@@ -232,7 +253,7 @@ def _failures(a) -> Tensor:
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], Tensor]] = {
-    "swaps": _swaps, "light": _light, "weight": _weight, "baseline": _baseline, "turned": _turned, "failures": _failures
+    "swaps": _swaps, "light": _light, "weight": _weight, "baseline": _baseline, "profile": _profile, "turned": _turned, "failures": _failures
 }  # fmt: skip
 
 
@@ -254,7 +275,10 @@ def parser() -> argparse.ArgumentParser:
         if name in ("weight", "turned"):
             kind.add_argument("--content", type=pathlib.Path, action="append", default=[], required=name == "turned", help="as for training")
             kind.add_argument("--faces", type=int, default=16, help="held-out faces, of each bin where there are bins (default: %(default)s)")
+        if name in ("weight", "profile", "turned"):
             kind.add_argument("--estimators", type=pathlib.Path, help="folder with the files named in train/estimators.py")
+        if name == "profile":
+            kind.add_argument("--angle", type=float, action="append", default=[], help="degrees to the picture's right; repeated (0, 10 ... 40)")
         if name == "weight":
             kind.add_argument("--alpha", type=float, action="append", default=[], help="a style weight; repeated")
             kind.add_argument("--steps", type=int, default=Config().target_steps, help="Adam steps (default: %(default)s)")

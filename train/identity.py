@@ -30,7 +30,7 @@ from facehub.generators import Generator
 from facehub.identity import check_consent, save
 from facehub.swap import Swapper
 
-from . import estimators, lighting
+from . import estimators, landmarks, lighting
 from .config import Config
 from .evaluate import Looker, evaluate, outputs, table, upper_mark
 from .features import VGG19, vgg19
@@ -59,23 +59,17 @@ def train(
 ) -> tuple[Generator, list[dict]]:
     """Runs all stages; `folder` keeps the optimised faces, the checkpoint, the log and a preview. Returns the averaged network and the log.
 
-    `start`: a network of half the size, to which a branch is added. Of several processes only the first writes; all return the same.
+    `start`: a network to go on from, or one of half the size, to which a branch is added. Of several processes only the first writes; all
+    return the same.
     """
     network = vgg19(vgg, scales).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     teachers = _teachers(material, network, sface, device)
     say(f"Style bank: {len(material.style)} photos and their mirror images. Content: {len(material.content)} faces.")
     first = material.content[torch.arange(min(config.target_faces, len(material.content)))]
-    targets, begun = [], time.monotonic()
-    if first_process():
-        for batch in optimised(first, teachers.bank, network, config, folder=folder / "targets", device=device):
-            targets.append(batch)
-            done = sum(map(len, targets))
-            left = (time.monotonic() - begun) / done * (len(first) - done) / 60
-            print(f"\rOptimised faces: {done} of {len(first)}, {left:.0f} min left   ", end="", flush=True)
-        print()
-    if dist.is_initialized():
-        dist.barrier()
-        targets = list(optimised(first, teachers.bank, network, config, folder=folder / "targets", device=device))
+    if start is not None and start.size == config.size:
+        targets = outputs(start.to(device), first.crop)  # it keeps what it can, as in Li and Hoiem, Learning without Forgetting, ECCV 2016
+    else:
+        targets = _optimised(first, teachers, config, folder / "targets", device)
     checkpoint, log = folder / "checkpoint.pt", folder / "log.jsonl"
     earlier, rows = None, []
     if checkpoint.exists():
@@ -83,10 +77,10 @@ def train(
         rows = [json.loads(line) for line in log.read_text().splitlines()]
         say(f"Goes on after step {earlier.step} of stage {earlier.stage + 1}.")
     elif start is not None:
-        earlier = Run.grown(start, config, device)
+        earlier = Run.started(start, config, device)
     board = SummaryWriter(str(folder / "tensorboard"), purge_step=len(rows)) if first_process() else None
-    run = None
-    for step, run in fit(material.content, torch.cat(targets), teachers, config, device=device, run=earlier):
+    run = earlier if checkpoint.exists() else None  # one that was over before, and only has to be measured
+    for step, run in fit(material.content, targets, teachers, config, device=device, run=earlier):
         rows.append(dataclasses.asdict(step) | {"stage": run.stage, "name": step.stage})
         if board is None:
             continue
@@ -107,14 +101,31 @@ def train(
     return run.average, rows
 
 
+def _optimised(first: Gallery, teachers: Teachers, config: Config, folder: pathlib.Path, device: torch.device) -> UInt8[Tensor, "n 3 size size"]:
+    """What the network first learns to imitate; of several processes the first makes it and the others read it."""
+    faces, begun = (lambda: optimised(first, teachers.bank, teachers.network, config, folder=folder, device=device)), time.monotonic()
+    targets: list[Tensor] = []
+    if first_process():
+        for batch in faces():
+            targets.append(batch)
+            done = sum(map(len, targets))
+            left = (time.monotonic() - begun) / done * (len(first) - done) / 60
+            print(f"\rOptimised faces: {done} of {len(first)}, {left:.0f} min left   ", end="", flush=True)
+        print()
+    if dist.is_initialized():
+        dist.barrier()
+    return torch.cat(targets or list(faces()))
+
+
 def _teachers(material: Material, network: VGG19, sface: pathlib.Path | None, device: torch.device) -> Teachers:
-    bank, light = style_bank(material.style, network, device=device), lighting.read().to(device)
+    bank = style_bank(material.style, network, device=device)
+    light, points = lighting.read().to(device), landmarks.read().to(device)
     if sface is None:
-        return Teachers(bank, network, lighting=light)
+        return Teachers(bank, network, lighting=light, points=points)
     recogniser = SFace(sface).to(device)
     with torch.no_grad():
         faces = recogniser(material.style.crop.to(device).float() / 255, material.style.landmarks.to(device))
-    return Teachers(bank, network, recogniser, torch.nn.functional.normalize(faces.mean(0), dim=0), light)
+    return Teachers(bank, network, recogniser, torch.nn.functional.normalize(faces.mean(0), dim=0), light, points)
 
 
 def first_process() -> bool:
@@ -181,8 +192,9 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--vgg19", type=pathlib.Path, help="VGG-19 weights (safetensors, torchvision's names); downloaded when not given")
     flags.add_argument("--vgg19-scales", type=pathlib.Path, help="their channel scales (safetensors)")
     flags.add_argument("--sface", type=pathlib.Path, help="SFace's ONNX file for the identity loss; without it that loss is left out")
-    flags.add_argument("--start", help="an identity of half the size, name or folder: a branch is added to it, and it stays as it is")
+    flags.add_argument("--start", help="an identity, name or folder: of this size, to learn on; of half of it, to get a branch and stay as it is")
     flags.add_argument("--estimators", type=pathlib.Path, help="folder with the networks that measure pose and expression (train/estimators.py)")
+    flags.add_argument("--upper", type=int, default=48, help="faces whose pixels are optimised, the upper mark; 0: none (default: %(default)s)")
     flags.add_argument("--ours", type=pathlib.Path, action="append", default=[], help="photos of another of our identities, for ID retrieval")
     flags.add_argument("--runs", type=pathlib.Path, default=pathlib.Path(".runs"), help="where unfinished runs are kept (default: %(default)s)")
     flags.add_argument("--cache", type=pathlib.Path, default=pathlib.Path(".cache"), help="where aligned faces are kept (default: %(default)s)")
@@ -244,7 +256,8 @@ def run(arguments: argparse.Namespace, config: Config, device: torch.device, fol
         return
     ours = [prepare(other, arguments.content, size=config.size, cache=arguments.cache, seed=config.seed).style for other in arguments.ours]
     network = vgg19(arguments.vgg19, arguments.vgg19_scales).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    metrics, sheet = evaluate(generator, material, looker, ours=ours, upper=upper_mark(material, config, network, device))
+    upper = upper_mark(material, config, network, device) if arguments.upper else None
+    metrics, sheet = evaluate(generator, material, looker, ours=ours, upper=upper, upper_faces=arguments.upper)
     image.write(folder / "held_out.png", sheet)
     print(table(metrics))
     finish(arguments, config, generator, material, metrics, rows, device, samples=arguments.sample)
@@ -266,7 +279,12 @@ def finish(arguments, config, generator, material, metrics, rows, device, *, sam
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "seconds": {name: round(sum(r["seconds"] for r in rows if r["name"] == name)) for name in dict.fromkeys(r["name"] for r in rows)},
         "losses": [rows[i] for i in range(0, len(rows), max(1, len(rows) // 100))],
-        "losses_from": {"vgg19": _file(arguments.vgg19), "sface": _file(arguments.sface), "lighting": _file(lighting.WEIGHTS)},
+        "losses_from": {
+            "vgg19": _file(arguments.vgg19),
+            "sface": _file(arguments.sface),
+            "lighting": _file(lighting.WEIGHTS),
+            "landmarks": _file(landmarks.WEIGHTS),
+        },
         "started_from": arguments.start,
         "photos": list(material.style.names),
         "left_out": material.weeded,

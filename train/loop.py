@@ -26,8 +26,10 @@ from facehub.masks import hull
 from . import losses
 from .config import Config
 from .features import VGG19
+from .landmarks import LandmarkNet
 from .lighting import Lighting
 from .photos import Gallery
+from .precision import autocast
 from .preview import terms
 from .recognition import SFace
 from .style import BOX, StyleBank, boxed
@@ -92,14 +94,17 @@ class Run:
         self.optimiser = torch.optim.Adam([p for p in learning if p.requires_grad], lr=1e-3)
 
     @classmethod
-    def grown(cls, start: Generator, config: Config, device: torch.device) -> "Run":
-        """A run that adds a branch to a trained network of half the size, which stays as it is (paper, section 4.1: 128 -> 256 px).
+    def started(cls, start: Generator, config: Config, device: torch.device) -> "Run":
+        """A run that starts from a trained network, at the second stage.
 
-        Raises BadSetting when the sizes don't fit.
+        One of the same size goes on learning, all of it. One of half the size gets a further branch and stays as it is (paper, section 4.1:
+        128 -> 256 px). Raises BadSetting for any other.
         """
+        if start.size == config.size:
+            return cls(generator=_ready(start, device), stage=1)
         if start.size * 2 != config.size:
-            half = config.size // 2
-            raise BadSetting(f"A network of {start.size} px cannot start one of {config.size} px: give one of {half} px, or --size {start.size * 2}.")
+            sizes = f"{config.size // 2} or {config.size} px, or --size {start.size} or {start.size * 2}"
+            raise BadSetting(f"A network of {start.size} px cannot start one of {config.size} px: give one of {sizes}.")
         larger = _ready(_seeded(config.seed + 1, lambda: grow(start)), device)
         kept = tuple(name for name in start.state_dict() if not name.startswith("to_rgb."))
         return cls(generator=larger, stage=1, frozen=kept)
@@ -117,6 +122,8 @@ class Teachers:
     """SFace's mean vector of the style photos."""
     lighting: Lighting | None = None
     """None: trained without the light loss."""
+    points: LandmarkNet | None = None
+    """None: trained without the landmark loss."""
 
 
 def fit(
@@ -165,13 +172,13 @@ def fit(
 
 
 def _losses(generator, content, teachers, config, choice, device, progress) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """The paper's losses on a batch of content photos, each mirrored at random, and the identity loss."""
+    """The paper's losses on a batch of content photos, each mirrored at random, and those of the face and landmark networks."""
     rows = torch.randint(len(content), (config.batch,), generator=choice)
     mirror = torch.rand(config.batch, generator=choice) < 0.5
     faces = _mirrored(content[_mine(rows)], _mine(mirror))
     crop, landmarks = _floats(faces.crop, device), faces.landmarks.to(device)
     best = teachers.bank.best(landmarks, config.styles)
-    with torch.autocast(device.type, torch.bfloat16):
+    with autocast(device):
         with torch.no_grad():
             photo = teachers.network(boxed(crop))
         output = generator(crop, window(generator.size)).float()
@@ -180,6 +187,10 @@ def _losses(generator, content, teachers, config, choice, device, progress) -> t
             with torch.no_grad():
                 light = teachers.lighting(boxed(crop))
             parts["light"] = losses.light(teachers.lighting(output).float(), light.float())
+        if teachers.points is not None and config.landmarks:
+            with torch.no_grad():
+                places = teachers.points(boxed(crop))
+            parts["landmarks"] = losses.landmarks(teachers.points(output), places)
         if teachers.sface is not None and teachers.face is not None and config.identity:
             with torch.no_grad():
                 inputs = teachers.sface(crop, landmarks)
@@ -187,7 +198,8 @@ def _losses(generator, content, teachers, config, choice, device, progress) -> t
             boxed(whole).copy_(output)
             parts["identity"] = losses.identity(teachers.sface(whole, landmarks).float(), inputs.float(), teachers.face)
     alpha = config.alpha * min(1.0, progress / config.ramp) if config.ramp else config.alpha
-    return parts, {"content": 1.0, "style": alpha, "light": config.light, "variation": config.gamma, "identity": config.identity}
+    weights = {"content": 1.0, "style": alpha, "light": config.light, "variation": config.gamma}
+    return parts, weights | {"identity": config.identity, "landmarks": config.landmarks}
 
 
 def _imitation(generator, content, targets, network, config, choice, device) -> tuple[dict[str, Tensor], dict[str, float]]:
@@ -204,7 +216,7 @@ def _imitation(generator, content, targets, network, config, choice, device) -> 
     if generator.size < crop.shape[-1]:
         crop, target, weight = (F.avg_pool2d(t, t.shape[-1] // generator.size) for t in (crop, target, weight))
     crop, target, weight = (t.contiguous(memory_format=torch.channels_last) for t in (crop, boxed(target), boxed(weight)))
-    with torch.autocast(device.type, torch.bfloat16):
+    with autocast(device):
         output = generator(crop, window(generator.size)).float()
         parts = {"pixels": _weighted((output - target).abs(), weight)}
         if generator.size == config.size:

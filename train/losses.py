@@ -36,6 +36,15 @@ def identity(
     return 1 - output @ wanted + ((output * photo).sum(1) - stranger).clamp(min=0)
 
 
+def landmarks(output: Float[Tensor, "n 68 2"], photo: Float[Tensor, "n 68 2"]) -> Float[Tensor, " n"]:
+    """How far the parts of the face moved: mean distance of the landmarks, in units of the distance between the eyes' centres.
+
+    Not in the paper, whose content loss alone keeps pose and expression; the measure is that of the field, NME.
+    """
+    eyes = (photo[:, 36:42].mean(1) - photo[:, 42:48].mean(1)).norm(dim=1)
+    return (output - photo).norm(dim=2).mean(1) / eyes
+
+
 def total_variation(output: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
     """Equation 7: squared differences of neighbours, averaged over pixels and channels."""
     across = (output[..., :, 1:] - output[..., :, :-1]).square().mean((1, 2, 3))

@@ -25,6 +25,7 @@ from . import losses
 from .config import Config
 from .features import CONTENT, STYLE, VGG19, vgg19
 from .material import style_photos
+from .precision import autocast
 from .style import StyleBank, boxed, style_bank
 
 
@@ -55,14 +56,14 @@ def optimise(
     """Crops whose face box minimises content + alpha style + gamma variation, from the crop itself by Adam; the rest stays as it is."""
     device = crop.device.type
     best = bank.best(landmarks, styles)
-    with torch.no_grad(), torch.autocast(device, torch.bfloat16):
+    with torch.no_grad(), autocast(device):
         photo = network(boxed(crop))
     pixels = boxed(crop).clone().contiguous(memory_format=torch.channels_last).requires_grad_()
     optimiser = torch.optim.Adam([pixels], lr=rate)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, eta_min=rate / 10)
     for _ in range(steps):
         optimiser.zero_grad()
-        with torch.autocast(device, torch.bfloat16):
+        with autocast(device):
             parts = terms(pixels, photo, best, network)
         (parts["content"] + alpha * parts["style"] + gamma * parts["variation"]).sum().backward()
         optimiser.step()

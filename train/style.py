@@ -13,6 +13,7 @@ from torch import Tensor
 from .features import STYLE, VGG19
 from .losses import nearest_poses
 from .photos import Gallery
+from .precision import autocast
 
 BOX = (32, 128, 24, 104)
 """Top, bottom, left, right of the part of a 128 px crop that holds every mask: losses look only here. The paper looks at the whole crop; hair
@@ -48,7 +49,7 @@ def style_bank(gallery: Gallery, network: VGG19, *, device: torch.device, batch:
     gallery = gallery.mirrored()
     rows: dict[str, list[Tensor]] = {name: [] for name in STYLE}
     for crop in gallery.crop.split(batch):
-        with torch.autocast(device.type, torch.bfloat16):
+        with autocast(device):
             found = network(boxed(crop.to(device).float() / 255))
         for name in STYLE:
             rows[name].append(torch.nn.functional.normalize(found[name].float(), dim=1).bfloat16())

@@ -10,10 +10,12 @@ import torch
 
 from facehub.errors import BadSetting
 from facehub.generators import Generator
+from train import identity
 from train.loop import Run, fit
 
 from ..conftest import ROOT
-from .tiny import CONFIG, CPU, gallery, teachers
+from .tiny import CONFIG, CPU, gallery, network, teachers
+from .tiny import material as material_of_tiny
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,7 @@ def test_the_last_stage_takes_turns_or_follows_the_losses_alone(material):
 
 def test_the_style_weight_ramps_from_nothing(material):
     """The total less the other losses is what the style loss weighs."""
-    config = dataclasses.replace(CONFIG, coarse_steps=0, fine_steps=0, turns=1, ramp=0.75, light=0.0)
+    config = dataclasses.replace(CONFIG, coarse_steps=0, fine_steps=0, turns=1, ramp=0.75, light=0.0, landmarks=0.0)
     weights = []
     for step, _ in fit(*material, config, device=CPU):
         x = step.losses
@@ -67,12 +69,14 @@ def test_the_style_weight_ramps_from_nothing(material):
     assert weights == pytest.approx([0, config.alpha / 3, config.alpha * 2 / 3, config.alpha], rel=1e-2, abs=1e-3)
 
 
-def test_the_light_loss_counts(material):
-    config = dataclasses.replace(CONFIG, coarse_steps=0, fine_steps=0, turns=1, steps=1, light=1e6)
+@pytest.mark.parametrize(("name", "other"), [("light", "landmarks"), ("landmarks", "light")])
+def test_the_losses_that_are_not_the_papers_count(material, name, other):
+    config = dataclasses.replace(CONFIG, coarse_steps=0, fine_steps=0, turns=1, steps=1, **{name: 1e6, other: 0.0})
     ((step, _),) = fit(*material, config, device=CPU)
     x = step.losses
     rest = x["content"] + config.alpha * x["style"] + config.gamma * x["variation"]
-    assert x["total"] - rest == pytest.approx(1e6 * x["light"], rel=1e-2)
+    assert other not in x
+    assert x["total"] - rest == pytest.approx(1e6 * x[name], rel=1e-2)
 
 
 @pytest.mark.parametrize("broken_after", [2, 3, 5, 8])
@@ -106,6 +110,18 @@ def test_killed_with_9_and_started_again_it_ends_like_an_unbroken_run(unbroken, 
     assert losses(tmp_path) == unbroken
 
 
+def test_a_run_that_was_over_is_only_measured(tmp_path, monkeypatch):
+    """Stopped while it is measured and started again: the same network, and no further step."""
+    monkeypatch.setattr(identity, "vgg19", lambda *_: network())
+
+    def run():
+        return identity.train(material_of_tiny(), CONFIG, vgg=None, scales=None, sface=None, folder=tmp_path, device=CPU)
+
+    (first, log), (again, same) = run(), run()
+    assert same == log
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
+
+
 def test_two_processes_take_the_steps_of_one(unbroken, tmp_path):
     """Under torchrun, each with half of every batch."""
     process = tiny(tmp_path, launcher=("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"))
@@ -120,17 +136,28 @@ def test_a_grown_branch_learns_and_the_rest_stays(material):
     """A 16 px network given as a start: the 32 px network has its weights, bit for bit, and new ones that move."""
     start = Generator(16)
     before = {k: v.clone() for k, v in start.state_dict().items() if not k.startswith("to_rgb.")}
-    *_, (step, run) = fit(*material, CONFIG, device=CPU, run=Run.grown(start, CONFIG, CPU))
+    *_, (step, run) = fit(*material, CONFIG, device=CPU, run=Run.started(start, CONFIG, CPU))
     assert (step.stage, run.generator.size) == ("losses", 32)
     after = run.generator.state_dict()
     assert all(torch.equal(after[k], v) for k, v in before.items())
-    fresh = Run.grown(start, CONFIG, CPU).generator.state_dict()
+    fresh = Run.started(start, CONFIG, CPU).generator.state_dict()
     assert any(not torch.equal(after[k], fresh[k]) for k in after.keys() - before.keys())
+
+
+def test_a_start_of_the_same_size_goes_on_learning_with_all_its_weights(material):
+    """Without imitation steps, the first step of the last stage starts from the weights given."""
+    start = Generator(32)
+    given = {k: v.clone() for k, v in start.state_dict().items()}
+    config = dataclasses.replace(CONFIG, fine_steps=0, steps=1)
+    *_, (step, run) = fit(*material, config, device=CPU, run=Run.started(start, config, CPU))
+    assert (step.stage, step.step) == ("losses", 1)
+    moved = {k: (v - given[k]).abs().max().item() for k, v in run.generator.state_dict().items()}
+    assert all(0 < far < 10 * config.fine_rate for far in moved.values())
 
 
 def test_a_start_of_another_size_is_refused():
     with pytest.raises(BadSetting, match="64 px cannot start one of 32 px"):
-        Run.grown(Generator(64), CONFIG, CPU)
+        Run.started(Generator(64), CONFIG, CPU)
 
 
 def test_losses_that_are_no_numbers_stop_the_run(material):

