@@ -347,7 +347,8 @@ def main() -> int:
         ours = [prepare(folder, arguments.content, size=generator.size, cache=arguments.cache, seed=config.seed).style for folder in arguments.ours]
         upper = None
         if arguments.upper:
-            network = vgg19(arguments.vgg19, arguments.vgg19_scales).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+            network = vgg19(arguments.vgg19, arguments.vgg19_scales, box=boxed(material.content.crop)).to(device)
+            network = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
             upper = upper_mark(material, config, network, device)
         metrics, sheet = evaluate(
             generator, material, Looker(estimators.read(arguments.estimators)),

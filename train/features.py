@@ -7,7 +7,7 @@ at relu4_2, and the paper's loss weights mean nothing on that scale. Only this f
 import pathlib
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -51,8 +51,35 @@ class VGG19(nn.Module):
         return found
 
 
-def vgg19(weights: pathlib.Path | None = None, scales: pathlib.Path | None = None) -> VGG19:
-    """The network with weights from a safetensors file of torchvision's key names, or torchvision's own download; scales from a file."""
+MEASURED = 128
+"""Faces over which channel scales are measured."""
+
+
+@torch.no_grad()
+def measure_scales(network: VGG19, box: UInt8[Tensor, "n 3 h w"], *, batch: int = 16) -> None:
+    """Sets the scales to each channel's mean activation over the boxes, so that any VGG-19 fits the same loss weights.
+
+    A channel that is silent on all of them keeps the layer's mean, so that a single spark in training does not count a thousandfold.
+    """
+    for index in network.names:
+        network.get_buffer(f"scale_{index}").fill_(1)
+    total: dict[str, Tensor] = {}
+    for some in box.split(batch):
+        for name, found in network(some.to(network.get_buffer("mean")) / 255).items():
+            total[name] = total.get(name, 0) + found.sum((0, 2, 3)) / (found.shape[-2] * found.shape[-1] * len(box))
+    for index, name in network.names.items():
+        if name in total:
+            mean = total[name]
+            network.get_buffer(f"scale_{index}").copy_(torch.where(mean > 0.01 * mean.mean(), mean, mean.mean()))
+
+
+def vgg19(
+    weights: pathlib.Path | None = None, scales: pathlib.Path | None = None, *, box: UInt8[Tensor, "n 3 h w"] | None = None
+) -> VGG19:
+    """The network with weights from a safetensors file of torchvision's key names, or torchvision's own download.
+
+    Scales from a file, or else measured over the faces' boxes that are given.
+    """
     network = VGG19()
     wanted = {k for k in network.state_dict() if k.startswith("features.")}
     if weights is None:
@@ -67,4 +94,6 @@ def vgg19(weights: pathlib.Path | None = None, scales: pathlib.Path | None = Non
     if scales is not None:
         given = load_file(scales)
         network.load_state_dict(network.state_dict() | {f"scale_{i}": given[f"features.{i}.scale"] for i in network.names})
+    elif box is not None:
+        measure_scales(network, box[:MEASURED])
     return network.eval()

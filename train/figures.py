@@ -198,7 +198,7 @@ def _weight(a) -> Tensor:
     if not a.alpha:
         raise BadSetting("Give at least one --alpha.")
     style, _ = style_photos(a.identity_photos, size=a.size, cache=a.cache)
-    network = vgg19(a.vgg19, a.vgg19_scales)
+    network = vgg19(a.vgg19, a.vgg19_scales, box=boxed(style.crop))
     bank = style_bank(style, network, device=torch.device("cpu"))
     if a.content:
         material = prepare(a.identity_photos, a.content, size=a.size, cache=a.cache, seed=0)

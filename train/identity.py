@@ -39,7 +39,7 @@ from .material import Material, prepare
 from .photos import Gallery
 from .recognition import SFace
 from .sheets import contact_sheet, curves, row
-from .style import style_bank
+from .style import boxed, style_bank
 from .targets import optimised
 
 SAVE_EVERY = 40
@@ -62,7 +62,7 @@ def train(
     `start`: a network to go on from, or one of half the size, to which a branch is added. Of several processes only the first writes; all
     return the same.
     """
-    network = vgg19(vgg, scales).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    network = vgg19(vgg, scales, box=boxed(material.content.crop)).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     teachers = _teachers(material, network, sface, device)
     say(f"Style bank: {len(material.style)} photos and their mirror images. Content: {len(material.content)} faces.")
     first = material.content[torch.arange(min(config.target_faces, len(material.content)))]
@@ -255,7 +255,7 @@ def run(arguments: argparse.Namespace, config: Config, device: torch.device, fol
         finish(arguments, config, generator, material, {}, rows, device, samples=[])
         return
     ours = [prepare(other, arguments.content, size=config.size, cache=arguments.cache, seed=config.seed).style for other in arguments.ours]
-    network = vgg19(arguments.vgg19, arguments.vgg19_scales).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    network = vgg19(arguments.vgg19, arguments.vgg19_scales, box=boxed(material.content.crop)).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     upper = upper_mark(material, config, network, device) if arguments.upper else None
     metrics, sheet = evaluate(generator, material, looker, ours=ours, upper=upper, upper_faces=arguments.upper)
     image.write(folder / "held_out.png", sheet)

@@ -122,7 +122,7 @@ def main() -> int:
         picture = image.read(arguments.photo)
         style, weeded = style_photos(arguments.photos, size=config.size, cache=arguments.cache)
         print(f"{len(style)} photos of {arguments.photos} are used, {len(weeded)} are not.")
-        network = vgg19(arguments.vgg19, arguments.vgg19_scales).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        network = vgg19(arguments.vgg19, arguments.vgg19_scales, box=boxed(style.crop)).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         found = chosen(Finder()(picture.photo[None]), 1, "largest")
         crop_from_photo = fit_affine(found.landmarks, reference_landmarks(config.size)[None])
         painter = PixelPainter(move(crop_from_photo, found.landmarks).to(device), style_bank(style, network, device=device), network, config)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torchvision.models import vgg19 as torchvisions
 
 from facehub.errors import BadSetting
@@ -43,6 +43,37 @@ def test_scales_divide_the_features_and_nothing_else(weights, tmp_path):
     plain, scaled = network(crop), vgg19(weights, tmp_path / "scales.safetensors")(crop)
     for name in LAYERS:
         assert torch.allclose(scaled[name] * 2, plain[name])
+
+
+def boxes(n: int = 6):
+    return torch.randint(0, 256, (n, 3, 32, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(4))
+
+
+def test_measured_scales_bring_each_channel_to_a_mean_of_one(weights):
+    """Over the faces they were measured on; channels that are silent on all of them stay silent."""
+    box = boxes()
+    for found in vgg19(weights, box=box)(box.float() / 255).values():
+        mean = found.mean((0, 2, 3))
+        assert ((mean - 1).abs() < 1e-3).logical_or(mean < 0.02).all()
+        assert (mean > 0.5).any()
+
+
+def test_any_scale_of_weights_gives_the_same_features(weights, tmp_path):
+    """The first layer a hundred times stronger, as between Caffe's VGG-19 and torchvision's: all the same once measured."""
+    plain = {k: v.float() for k, v in load_file(weights).items()}
+    louder = plain | {f"features.0.{kind}": plain[f"features.0.{kind}"] * 100 for kind in ("weight", "bias")}
+    louder |= {k: v * 100 for k, v in plain.items() if k.endswith(".bias") and k != "features.0.bias"}
+    save_file(louder, tmp_path / "louder.safetensors")
+    box = boxes()
+    one, other = (vgg19(file, box=box)(box.float() / 255) for file in (weights, tmp_path / "louder.safetensors"))
+    for name in LAYERS:
+        torch.testing.assert_close(one[name], other[name], rtol=1e-2, atol=1e-2)
+
+
+def test_a_file_of_scales_comes_before_measuring(weights, tmp_path):
+    network = vgg19(weights)
+    save_file({f"features.{i}.scale": torch.full_like(network.get_buffer(f"scale_{i}"), 3.0) for i in network.names}, tmp_path / "scales.safetensors")
+    assert (vgg19(weights, tmp_path / "scales.safetensors", box=boxes()).get_buffer("scale_21") == 3).all()
 
 
 def test_it_is_frozen_but_lets_gradients_through(weights):

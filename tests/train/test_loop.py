@@ -112,7 +112,7 @@ def test_killed_with_9_and_started_again_it_ends_like_an_unbroken_run(unbroken, 
 
 def test_a_run_that_was_over_is_only_measured(tmp_path, monkeypatch):
     """Stopped while it is measured and started again: the same network, and no further step."""
-    monkeypatch.setattr(identity, "vgg19", lambda *_: network())
+    monkeypatch.setattr(identity, "vgg19", lambda *_, **__: network())
 
     def run():
         return identity.train(material_of_tiny(), CONFIG, vgg=None, scales=None, sface=None, folder=tmp_path, device=CPU)

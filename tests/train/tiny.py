@@ -58,7 +58,7 @@ def main() -> None:
     if "pause" not in sys.argv and dist.is_torchelastic_launched():
         dist.init_process_group("gloo")
     identity.SAVE_EVERY = 1
-    identity.vgg19 = lambda *_: network()
+    identity.vgg19 = lambda *_, **__: network()
     keep = identity.keep
 
     def kept(*arguments):
