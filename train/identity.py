@@ -27,7 +27,7 @@ from torch.utils.tensorboard import SummaryWriter
 from facehub import hub, image
 from facehub.errors import BadSetting, FaceHubError
 from facehub.generators import Generator
-from facehub.identity import check_consent, save
+from facehub.identity import Identity, check_consent, save
 from facehub.swap import Swapper
 
 from . import estimators, landmarks, lighting
@@ -163,6 +163,13 @@ def _file(file: pathlib.Path | None) -> dict[str, str] | None:
     return file and {"name": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
 
 
+def beginning(start: Identity) -> dict:
+    """Which weights a run started from, and how those were made: so that the whole way can be gone again."""
+    record = start.folder / "training.json"
+    made = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else None
+    return {"identity": start.name, "model": _file(start.folder / "model.safetensors"), "training": made}
+
+
 def machine(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
@@ -285,7 +292,7 @@ def finish(arguments, config, generator, material, metrics, rows, device, *, sam
             "lighting": _file(lighting.WEIGHTS),
             "landmarks": _file(landmarks.WEIGHTS),
         },
-        "started_from": arguments.start,
+        "started_from": beginning(hub.load(arguments.start)) if arguments.start else None,
         "photos": list(material.style.names),
         "left_out": material.weeded,
         "content_faces": len(material.content),
