@@ -7,6 +7,7 @@ the ETag that a server sends.
 """
 
 import errno
+import io
 import pathlib
 import re
 import threading
@@ -28,7 +29,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.file_download import http_get
-from huggingface_hub.utils import WeakFileLock, get_session, hf_raise_for_status
+from huggingface_hub.utils import WeakFileLock, disable_progress_bars, get_session, hf_raise_for_status, logging
 from huggingface_hub.utils._headers import get_token_to_send
 from huggingface_hub.utils._http import parse_ratelimit_headers
 
@@ -66,6 +67,8 @@ class Client:
     """Silence after which the hub is asked what is wrong."""
     deadline_s: float = 60.0
     """For one question; a transfer has time for its bytes besides."""
+    stop: threading.Event | None = None
+    """Ends what is going on, once it is set."""
 
     @property
     def host(self) -> str:
@@ -151,8 +154,7 @@ class Client:
         name: str,
         file: pathlib.Path,
         size: int,
-        tell: Callable[[int], None],
-        stop: threading.Event | None = None,
+        tell: Callable[[int], object],
     ) -> None:
         """Downloads into `file`, going on where an earlier attempt ended; `tell` gets the bytes that are there."""
 
@@ -164,7 +166,7 @@ class Client:
                 here = {"resume_size": opened.tell(), "expected_size": size, "tqdm_class": lambda **_: bar}
                 http_get(self._url(repo, commit, name), opened, headers=self._headers(), **here)  # pyright: ignore[reportArgumentType]
 
-        self.ask(work, repo, seconds=size / SLOWEST_BYTES_PER_S, stop=stop)
+        self.ask(work, repo, seconds=size / SLOWEST_BYTES_PER_S)
 
     def who(self) -> dict[str, Any]:
         """Whose token it is, and what it may do."""
@@ -187,8 +189,7 @@ class Client:
         message: str,
         parent: str,
         create_pr: bool,
-        tell: Callable[[int], None],
-        stop: threading.Event | None,
+        tell: Callable[[int], object],
     ) -> CommitInfo:
         """All in one commit on top of `parent`, or none of it; what the hub already holds is not sent again."""
 
@@ -204,20 +205,12 @@ class Client:
                 for file in opened.values():
                     file.close()
 
-        return self.ask(work, repo, seconds=sum(path.stat().st_size for path in add.values()) / SLOWEST_BYTES_PER_S, stop=stop)
+        return self.ask(work, repo, seconds=sum(path.stat().st_size for path in add.values()) / SLOWEST_BYTES_PER_S)
 
-    def ask(
-        self,
-        work: Callable[[Beat[T]], T],
-        repo: str = "",
-        revision: str | None = None,
-        *,
-        seconds: float = 0.0,
-        stop: threading.Event | None = None,
-    ) -> T:
+    def ask(self, work: Callable[[Beat[T]], T], repo: str = "", revision: str | None = None, *, seconds: float = 0.0) -> T:
         """What `work` returns; whatever it raises becomes one sentence."""
         try:
-            return patiently(work, patience_s=self.patience_s, deadline_s=self.deadline_s + seconds, stop=stop, ask=self._what_is_wrong)
+            return patiently(work, patience_s=self.patience_s, deadline_s=self.deadline_s + seconds, stop=self.stop, ask=self._what_is_wrong)
         except FaceHubError:
             raise
         except Exception as problem:
@@ -238,7 +231,7 @@ class Client:
 class _Counter:
     """What the client takes for a progress bar."""
 
-    def __init__(self, size: int, done: int, tell: Callable[[int], None], beat: Beat):
+    def __init__(self, size: int, done: int, tell: Callable[[int], object], beat: Beat):
         self.size, self.done, self.tell, self.beat = size, done, tell, beat
 
     def __enter__(self) -> "_Counter":
@@ -258,24 +251,30 @@ class _Counter:
 class _Sent:
     """Opens files for the upload and counts what is read of them, once their hashes are known."""
 
-    def __init__(self, tell: Callable[[int], None], beat: Beat):
+    def __init__(self, tell: Callable[[int], object], beat: Beat):
         self.tell, self.beat, self.counting, self.done = tell, beat, False, 0
+        self.guard = threading.Lock()  # the client sends several files at a time
 
     def open(self, path: pathlib.Path) -> Any:
-        import io
-
         sent = self
 
         class Reader(io.BufferedReader):
             def read(self, size: int | None = -1, /) -> bytes:
                 data = super().read(size)
                 sent.beat()
-                if sent.counting:
-                    sent.done += len(data)
-                    sent.tell(sent.done)
+                with sent.guard:
+                    if sent.counting:
+                        sent.done += len(data)
+                        sent.tell(sent.done)
                 return data
 
         return Reader(open(path, "rb", buffering=0))
+
+
+def quiet() -> None:
+    """No progress bars and warnings of the client's own, for a command that tells of its progress and failures itself."""
+    logging.set_verbosity_error()
+    disable_progress_bars()
 
 
 def told(problem: BaseException, client: Client, repo: str, revision: str | None) -> FaceHubError:
