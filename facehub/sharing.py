@@ -63,7 +63,8 @@ def look(arguments: argparse.Namespace) -> int:
         print(json.dumps(dataclasses.asdict(seen)))
         return 0
     record = seen.record
-    print(f"{record.title}\n{record.repo}@{record.revision}\n{(record.bytes or 0) / 1e6:.1f} MB in {len(seen.files)} files, {record.downloads} downloads")
+    print(f"{record.title}\n{record.repo}@{record.revision}")
+    print(f"{(record.bytes or 0) / 1e6:.1f} MB in {len(seen.files)} files, {record.downloads} downloads")
     for key, value in (seen.consent or {"basis": record.basis}).items():
         print(f"{key:10} {value}")
     for key, value in record.metrics.items():
@@ -78,7 +79,8 @@ def pull(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"name": identity.handle, "title": identity.title, "folder": str(identity.folder)}))
     else:
-        print(f"{identity.title} is here, at {identity.revision[:12]}. Try it: python -m facehub swap photo.jpg --identity {arguments.name} --out result.png")
+        print(f"{identity.title} is here, at {identity.revision[:12]}.")
+        print(f"Try it: python -m facehub swap photo.jpg --identity {arguments.name} --out result.png")
     return 0
 
 
@@ -108,8 +110,12 @@ def progress(done_word: str) -> "Progress | None":
     """One line on a terminal that is written over; nothing elsewhere."""
     if not sys.stderr.isatty():
         return None
+    over = False
 
     def show(done: int, total: int) -> None:
-        print(f"\r{done_word} {done / 1e6:.1f} of {total / 1e6:.1f} MB", end="\n" if done >= total else "", file=sys.stderr, flush=True)
+        nonlocal over
+        if not over:
+            over = done >= total
+            print(f"\r{done_word} {done / 1e6:.1f} of {total / 1e6:.1f} MB", end="\n" if over else "", file=sys.stderr, flush=True)
 
     return show
