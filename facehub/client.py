@@ -128,23 +128,6 @@ class Client:
         """A repository at a revision: its commit, and its files with sizes and hashes."""
         return self.ask(lambda _: self.api.model_info(repo, revision=revision, files_metadata=True, timeout=self.timeout_s), repo, revision)
 
-    def beginning(self, repo: str, commit: str, name: str, count: int) -> bytes:
-        """The first `count` bytes of a file, or all of them if it is shorter."""
-
-        def work(beat: Beat) -> bytes:
-            data = b""
-            wanted = self._headers() | {"Range": f"bytes=0-{count - 1}"}
-            with get_session().stream("GET", self._url(repo, commit, name), headers=wanted, timeout=self.timeout_s) as response:
-                hf_raise_for_status(response)
-                for chunk in response.iter_bytes():
-                    beat()
-                    data += chunk
-                    if len(data) >= count:
-                        break
-            return data[:count]
-
-        return self.ask(work, repo)
-
     def fetch(
         self,
         repo: str,
@@ -152,31 +135,34 @@ class Client:
         name: str,
         file: pathlib.Path,
         size: int,
-        tell: Callable[[int], object],
+        *,
+        until: int | None = None,
+        tell: Callable[[int], object] = id,
     ) -> None:
-        """Downloads into `file`, going on where an earlier attempt ended, in this process or another; `tell` gets the bytes that are there.
+        """Downloads into `file` what of its `size` bytes is not there yet, of the first `until` if given; `tell` gets the bytes that are there.
 
-        A connection that breaks off, a time-out and trouble on the hub's side are tried again, TRIES times in a row without a new byte.
+        It goes on where an earlier attempt ended, in this process or another. A connection that breaks off, a time-out and trouble on the hub's side
+        are tried again, TRIES times in a row without a new byte.
         """
+        end = size if until is None else min(until, size)
 
         def work(beat: Beat) -> None:
             tries = 0
-            while (start := file.stat().st_size if file.exists() else 0) != size:
+            while (start := _size(file)) < end or start > size:
                 try:
-                    self._stream(self._url(repo, commit, name), file, start if start < size else 0, size, tell, beat)
+                    self._stream(self._url(repo, commit, name), file, start if start < size else 0, end, tell, beat)
                 except Exception as problem:
-                    tries = 1 if file.exists() and file.stat().st_size > start else tries + 1
+                    tries = 1 if _size(file) > start else tries + 1
                     if tries >= TRIES or not passes(problem):
                         raise
                     time.sleep(PAUSE_S * tries)
-            tell(size)
+            file.touch()  # an empty one has no bytes to ask for
 
         self.ask(work, repo, seconds=size / SLOWEST_BYTES_PER_S)
 
-    def _stream(self, url: str, file: pathlib.Path, start: int, size: int, tell: Callable[[int], object], beat: Beat) -> None:
-        """One attempt at the bytes from `start` on."""
-        headers = self._headers() | ({"Range": f"bytes={start}-"} if start else {})
-        with get_session().stream("GET", url, headers=headers, timeout=self.timeout_s) as response:
+    def _stream(self, url: str, file: pathlib.Path, start: int, end: int, tell: Callable[[int], object], beat: Beat) -> None:
+        """One attempt at the bytes from `start` to `end`."""
+        with get_session().stream("GET", url, headers=self._headers() | {"Range": f"bytes={start}-{end - 1}"}, timeout=self.timeout_s) as response:
             hf_raise_for_status(response)
             done = start if response.status_code == 206 else 0
             with open(file, "r+b" if done else "wb") as opened:
@@ -184,12 +170,12 @@ class Client:
                 for chunk in response.iter_bytes():
                     beat()
                     done += len(chunk)
-                    if done > size:
-                        raise HubRefused(f"{self.host} sends more than the {size:,} bytes it listed: nothing of it was kept; do not use that hub.")
+                    if done > end:
+                        raise HubRefused(f"{self.host} sends more than the {end:,} bytes that it lists: nothing was kept; do not use that hub.")
                     opened.write(chunk)
                     tell(done)
-        if done < size:
-            raise HubUnreachable(f"{self.host} sent {done:,} of {size:,} bytes: try again, it goes on from there.", retry_after_s=1)
+        if done < end:
+            raise HubUnreachable(f"{self.host} sent {done:,} of {end:,} bytes: try again, it goes on from there.", retry_after_s=1.0)
 
     def who(self) -> dict[str, Any]:
         """Whose token it is, and what it may do."""
@@ -249,6 +235,10 @@ class Client:
 
     def _url(self, repo: str, commit: str, name: str) -> str:
         return hf_hub_url(repo, name, revision=commit, endpoint=self.endpoint)
+
+
+def _size(file: pathlib.Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
 class _Sent:

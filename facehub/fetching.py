@@ -104,9 +104,7 @@ def pull(hub: "Hub", repo: str, revision: str, *, update: bool, progress: "Progr
             described = read(part, complete=False)
             heavy = next(file for file in files if file.name == "model.safetensors")
             withdrawals.check(repo, sha256=heavy.sha256 or "")
-            count = 8 + weights.MAX_HEADER_BYTES
-            beginning = hub.client.beginning(repo, commit, heavy.name, min(count, heavy.size))
-            weights.check_header(beginning, heavy.size, weights.shapes(described.size), f"{heavy.name} of {repo}")
+            _check_header(hub, repo, commit, heavy, described.size)
             done = 0
             for file in files:
                 _get(hub, repo, commit, file, partial(_tell, progress, done, total))
@@ -148,7 +146,11 @@ def withdrawals(hub: "Hub", wait_s: float) -> withdrawn.Withdrawals:
         file = next((s for s in info.siblings or [] if s.rfilename == withdrawn.NAME), None)
         if file is None or not 0 < (file.size or 0) <= withdrawn.MAX_BYTES:
             raise BadSetting(f"{parts[0]} holds no {withdrawn.NAME} of a sensible size: name another repository in FACEHUB_WITHDRAWN.")
-        text = client.beginning(parts[0], info.sha or "", withdrawn.NAME, file.size or 0)
+        with hub.client.alone(shelf.guard):
+            part = shelf.folder / ".withdrawn.part"
+            part.unlink(missing_ok=True)
+            client.fetch(parts[0], info.sha or "", withdrawn.NAME, part, file.size or 0)
+            text = part.read_bytes()
         kept = withdrawn.Withdrawals(withdrawn.parse(text, parts[0]), time.time())
     except FaceHubError as problem:
         logging.getLogger("facehub").warning("The list of withdrawn identities could not be renewed: %s", problem)
@@ -195,14 +197,39 @@ def _small(hub: "Hub", repo: str, commit: str, files: list[File]) -> pathlib.Pat
     return part
 
 
+def _check_header(hub: "Hub", repo: str, commit: str, file: File, size_px: int) -> None:
+    """Fetches only the beginning of the weights. Raises BadIdentity when they are not the network's."""
+    if _finished(hub, repo, commit, file):
+        return
+    rest = _rest(hub, repo, commit, file)
+    rest.parent.mkdir(parents=True, exist_ok=True)
+    hub.client.fetch(repo, commit, file.name, rest, file.size, until=8 + weights.MAX_HEADER_BYTES)
+    try:
+        with open(rest, "rb") as opened:
+            beginning = opened.read(8 + weights.MAX_HEADER_BYTES)
+        weights.check_header(beginning, file.size, weights.shapes(size_px), f"{file.name} of {repo}")
+    except BadIdentity:
+        rest.unlink()
+        raise
+
+
+def _finished(hub: "Hub", repo: str, commit: str, file: File) -> bool:
+    path = hub.shelf(repo).part(commit) / file.name
+    return path.is_file() and not path.is_symlink() and file.matches(path)
+
+
+def _rest(hub: "Hub", repo: str, commit: str, file: File) -> pathlib.Path:
+    """What is there of a file that is not finished."""
+    return hub.shelf(repo).folder / f".{commit}.{file.name.replace('/', '-')}.rest"
+
+
 def _get(hub: "Hub", repo: str, commit: str, file: File, tell: Callable[[int], object] = id) -> pathlib.Path:
     """One file in the folder of the unfinished pull, with the hash that was listed."""
-    shelf = hub.shelf(repo)
-    path, rest = shelf.part(commit) / file.name, shelf.folder / f".{commit}.{file.name.replace('/', '-')}.rest"
-    if path.is_file() and not path.is_symlink() and file.matches(path):
+    path, rest = hub.shelf(repo).part(commit) / file.name, _rest(hub, repo, commit, file)
+    if _finished(hub, repo, commit, file):
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    hub.client.fetch(repo, commit, file.name, rest, file.size, tell)
+    hub.client.fetch(repo, commit, file.name, rest, file.size, tell=tell)
     if not file.matches(rest):
         rest.unlink(missing_ok=True)
         listed = f"what {hub.client.host} listed (its hash differs)"

@@ -17,6 +17,9 @@ LOOK_EVERY_S = 0.02
 """How soon a wish to stop is seen."""
 
 
+SENTENCE = "Stopped. What already arrived is kept."
+
+
 class Silent(Exception):
     """The work gave no sign of life until the deadline."""
 
@@ -24,7 +27,8 @@ class Silent(Exception):
 class Beat(Generic[T]):
     """Handed to the work, which calls it at each step: a sign of life, and where a wish to stop is met."""
 
-    def __init__(self):
+    def __init__(self, stop: threading.Event | None = None):
+        self.stop = stop
         self.last = time.monotonic()
         self.over = threading.Event()
         self.result: T | None = None
@@ -33,8 +37,8 @@ class Beat(Generic[T]):
 
     def __call__(self) -> None:
         self.last = time.monotonic()
-        if self.given_up:
-            raise Stopped("Stopped.")
+        if self.given_up or (self.stop is not None and self.stop.is_set()):
+            raise Stopped(SENTENCE)
 
     def run(self, work: "Callable[[Beat[T]], T]") -> None:
         try:
@@ -57,13 +61,13 @@ def patiently(
     After `patience_s` without a sign of life `ask` is called, once a silence: it raises what is wrong, if it finds something. Raises Silent
     `deadline_s` after the start, and Stopped as soon as `stop` is set.
     """
-    beat: Beat[T] = Beat()
+    beat: Beat[T] = Beat(stop)
     begun, asked = beat.last, 0.0
     threading.Thread(target=beat.run, args=(work,), daemon=True).start()
     try:
         while not beat.over.wait(LOOK_EVERY_S):
             if stop is not None and stop.is_set():
-                raise Stopped("Stopped. What already arrived is kept.")
+                raise Stopped(SENTENCE)
             now = time.monotonic()
             if now - begun > deadline_s:
                 raise Silent
