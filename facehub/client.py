@@ -11,7 +11,7 @@ import pathlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 LISTED = ["cardData", "downloads", "gated", "lastModified", "likes", "private", "safetensors", "sha", "siblings", "tags"]
 """What a listing asks of each repository."""
+
+SORTS = {"downloads": "downloads", "likes": "likes", "last_modified": "lastModified", "trending_score": "trendingScore"}
 
 TRIES = 3
 PAUSE_S = 0.5
@@ -57,7 +59,7 @@ class Client:
     token: str | bool | None = field(default=None, repr=False)
     """None: the one that is stored, if any; False: none."""
     patience_s: float = 4.0
-    """Silence after which the hub is asked what is wrong."""
+    """Silence in an upload after which the hub is asked what is wrong."""
     deadline_s: float = 60.0
     """For one question; a transfer has time for its bytes besides."""
     stop: threading.Event | None = None
@@ -88,22 +90,27 @@ class Client:
         with WeakFileLock(file):
             yield
 
-    def listing(self, tags: Iterable[str], text: str, author: str, sort: Any, limit: int) -> list[ModelInfo]:
-        """Repositories that have all these tags."""
+    def listing(self, tags: Iterable[str], text: str, author: str, sort: str, limit: int) -> list[ModelInfo]:
+        """Repositories that have all these tags.
+
+        `HfApi.list_models` would wait without a limit, sleep up to half a minute between tries, close the session that all share when there is no
+        network, and give up all of a listing for one card that it cannot parse (a key `self` in the front matter, say). So: its request and its
+        records, one by one.
+        """
+        questions = {"filter": [*tags], "search": text, "author": author, "sort": SORTS[sort], "limit": limit, "expand": LISTED}
 
         def work(beat: Beat) -> list[ModelInfo]:
-            found = []
-            expand: list[Any] = [*LISTED]
-            questions = {"filter": [*tags], "search": text or None, "author": author or None, "sort": sort, "limit": limit}
-            try:
-                for info in self.api.list_models(**questions, expand=expand):
-                    beat()
-                    found.append(info)
-            except (TypeError, ValueError, KeyError, AttributeError):
-                # One card's front matter can make the client's parser raise for all (a key `self`, say): then without the cards.
-                expand.remove("cardData")
-                found = [*self.api.list_models(**questions, expand=expand)]
-            return found
+            found: list[ModelInfo] = []
+            address, asked = f"{self.endpoint}/api/models", {key: value for key, value in questions.items() if value}
+            while address and len(found) < limit:
+                beat()
+                response = get_session().get(address, params=asked or None, headers=self._headers(), timeout=self.timeout_s)
+                hf_raise_for_status(response)
+                for item in response.json():
+                    with suppress(TypeError, ValueError, KeyError, AttributeError):
+                        found.append(_sound(ModelInfo(**item)))
+                address, asked = response.links.get("next", {}).get("url"), {}
+            return found[:limit]
 
         return self.ask(work)
 
@@ -116,7 +123,7 @@ class Client:
 
         def work(_: Beat) -> ModelInfo | None:
             try:
-                return self.api.model_info(repo, files_metadata=True, timeout=self.timeout_s)
+                return _sound(self.api.model_info(repo, files_metadata=True, timeout=self.timeout_s))
             except GatedRepoError:
                 raise
             except RepositoryNotFoundError:
@@ -126,7 +133,11 @@ class Client:
 
     def info(self, repo: str, revision: str | None = None) -> ModelInfo:
         """A repository at a revision: its commit, and its files with sizes and hashes."""
-        return self.ask(lambda _: self.api.model_info(repo, revision=revision, files_metadata=True, timeout=self.timeout_s), repo, revision)
+
+        def work(_: Beat) -> ModelInfo:
+            return _sound(self.api.model_info(repo, revision=revision, files_metadata=True, timeout=self.timeout_s))
+
+        return self.ask(work, repo, revision)
 
     def fetch(
         self,
@@ -214,27 +225,45 @@ class Client:
                 for file in opened.values():
                     file.close()
 
-        return self.ask(work, repo, seconds=sum(path.stat().st_size for path in add.values()) / SLOWEST_BYTES_PER_S)
+        seconds = sum(path.stat().st_size for path in add.values()) / SLOWEST_BYTES_PER_S
+        return self.ask(work, repo, seconds=seconds, wonder=self._what_is_wrong)
 
-    def ask(self, work: Callable[[Beat[T]], T], repo: str = "", revision: str | None = None, *, seconds: float = 0.0) -> T:
-        """What `work` returns; whatever it raises becomes one sentence."""
+    def ask(
+        self,
+        work: Callable[[Beat[T]], T],
+        repo: str = "",
+        revision: str | None = None,
+        *,
+        seconds: float = 0.0,
+        wonder: Callable[[], object] | None = None,
+    ) -> T:
+        """What `work` returns; whatever it raises becomes one sentence. `wonder` is called when it is silent for long."""
         try:
-            return patiently(work, patience_s=self.patience_s, deadline_s=self.deadline_s + seconds, stop=self.stop, ask=self._what_is_wrong)
+            return patiently(work, patience_s=self.patience_s, deadline_s=self.deadline_s + seconds, stop=self.stop, ask=wonder)
         except FaceHubError:
             raise
         except Exception as problem:
             raise told(problem, self.endpoint, repo, revision) from problem
 
     def _what_is_wrong(self) -> None:
-        """Asks for next to nothing, without the retries behind which the client is silent."""
-        response = get_session().get(f"{self.endpoint}/api/models", params={"limit": 1}, headers=self._headers(), timeout=self.timeout_s)
-        hf_raise_for_status(response)
+        """Asks for next to nothing, without the retries behind which the client is silent in an upload."""
+        hf_raise_for_status(get_session().get(f"{self.endpoint}/api/models", params={"limit": 1}, headers=self._headers(), timeout=self.timeout_s))
 
     def _headers(self) -> dict[str, str]:
         return self.api._build_hf_headers() | {"Accept-Encoding": "identity"}
 
     def _url(self, repo: str, commit: str, name: str) -> str:
         return hf_hub_url(repo, name, revision=commit, endpoint=self.endpoint)
+
+
+def _sound(info: ModelInfo) -> ModelInfo:
+    """The same, once its names and hashes were seen to be texts; the client takes them as they come. Raises ValueError."""
+    texts = [info.id, info.sha or ""]
+    for sibling in info.siblings or []:
+        texts += [sibling.rfilename, sibling.blob_id or "", sibling.lfs.sha256 if sibling.lfs else ""]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(info.tags or [], list):
+        raise ValueError("names or hashes of another kind")
+    return info
 
 
 def _size(file: pathlib.Path) -> int:

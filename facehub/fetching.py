@@ -25,6 +25,8 @@ from .listing import Record, record
 from .manifest import File
 
 if TYPE_CHECKING:
+    from huggingface_hub.hf_api import RepoSibling
+
     from .hub import Hub, Progress
 
 SAMPLE_MEGAPIXELS = 8.0
@@ -81,7 +83,7 @@ def picture(hub: "Hub", repo: str, revision: str, name: str) -> pathlib.Path:
         for file in files:
             if file.name == name:
                 with _writing(hub, repo):
-                    return check_picture(_get(hub, repo, found.revision, file), repo)
+                    return _get(hub, repo, found.revision, file)
     raise BadIdentity(f"{repo} has no sample picture {name[:80]!r}: take one of those it lists.")
 
 
@@ -110,8 +112,6 @@ def pull(hub: "Hub", repo: str, revision: str, *, update: bool, progress: "Progr
                 _get(hub, repo, commit, file, partial(_tell, progress, done, total))
                 done += file.size
                 _tell(progress, done, total, 0)
-            for path in (part / "samples").glob("*.png"):
-                check_picture(path, repo)
             read(part).generator()
         shelf.keep(commit, revision)
     return load(hub, repo, revision)
@@ -173,10 +173,9 @@ def _resolve(hub: "Hub", repo: str, revision: str) -> tuple[Record, list[File]]:
     return record(info, size=sum(file.size for file in files)), files
 
 
-def _file(sibling) -> File:
-    if sibling.lfs:
-        return File(sibling.rfilename, sibling.size if type(sibling.size) is int else -1, sibling.lfs.sha256, None)
-    return File(sibling.rfilename, sibling.size if type(sibling.size) is int else -1, None, sibling.blob_id)
+def _file(sibling: "RepoSibling") -> File:
+    size = sibling.size if type(sibling.size) is int else -1
+    return File(sibling.rfilename, size, sibling.lfs.sha256 if sibling.lfs else None, None if sibling.lfs else sibling.blob_id)
 
 
 def _small(hub: "Hub", repo: str, commit: str, files: list[File]) -> pathlib.Path:
@@ -224,7 +223,7 @@ def _rest(hub: "Hub", repo: str, commit: str, file: File) -> pathlib.Path:
 
 
 def _get(hub: "Hub", repo: str, commit: str, file: File, tell: Callable[[int], object] = id) -> pathlib.Path:
-    """One file in the folder of the unfinished pull, with the hash that was listed."""
+    """One file in the folder of the unfinished pull, with the hash that was listed, and a picture if it is to be one."""
     path, rest = hub.shelf(repo).part(commit) / file.name, _rest(hub, repo, commit, file)
     if _finished(hub, repo, commit, file):
         return path
@@ -234,6 +233,12 @@ def _get(hub: "Hub", repo: str, commit: str, file: File, tell: Callable[[int], o
         rest.unlink(missing_ok=True)
         listed = f"what {hub.client.host} listed (its hash differs)"
         raise BadIdentity(f"{file.name} of {repo} is not {listed}: pull again, and if it stays so, do not use it.")
+    if manifest.SAMPLE.fullmatch(file.name):
+        try:
+            check_picture(rest, repo)
+        except BadIdentity:
+            rest.unlink()
+            raise
     os.replace(rest, path)
     return path
 
@@ -248,7 +253,7 @@ def check_picture(path: pathlib.Path, repo: str) -> pathlib.Path:
     """The path of a sample that was seen to be a PNG of a size to look at. Raises BadIdentity otherwise."""
     try:
         if not path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n"):
-            raise BadIdentity(f"{path.name} of {repo} is no PNG file: ask its owner to mend it.")
+            raise BadIdentity(f"A sample picture of {repo} is no PNG file: ask its owner to mend it.")
         image.read(path, max_megapixels=SAMPLE_MEGAPIXELS)
     except BadPhoto as problem:
         raise BadIdentity(f"A sample picture of {repo} cannot be shown. {problem}") from problem

@@ -1,4 +1,4 @@
-"""Waiting for work that may hang: it can be stopped, is asked what is wrong when it is silent, and ends at a deadline.
+"""Waiting for work that may hang: it can be stopped, it is wondered about when it is silent, and it ends at a deadline.
 
 huggingface_hub waits without a time limit in some calls and sleeps between its own retries; neither can be interrupted from outside. So the work
 runs in a thread of its own. Given up, that thread ends at its next sign of life, or with the program.
@@ -16,6 +16,8 @@ T = TypeVar("T")
 LOOK_EVERY_S = 0.02
 """How soon a wish to stop is seen."""
 
+
+THREAD = "facehub work"
 
 SENTENCE = "Stopped. What already arrived is kept."
 
@@ -63,7 +65,7 @@ def patiently(
     """
     beat: Beat[T] = Beat(stop)
     begun, asked = beat.last, 0.0
-    threading.Thread(target=beat.run, args=(work,), daemon=True).start()
+    threading.Thread(target=beat.run, args=(work,), name=THREAD, daemon=True).start()
     try:
         while not beat.over.wait(LOOK_EVERY_S):
             if stop is not None and stop.is_set():

@@ -26,7 +26,7 @@ def folder(tmp_path):
 @pytest.fixture
 def hub(loopback, tmp_path) -> Hub:
     """As somebody who is not logged in."""
-    return Hub(loopback.endpoint, False, tmp_path / "cache", patience_s=0.3)
+    return Hub(loopback.endpoint, False, tmp_path / "cache")
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_search_tells_what_a_card_says(loopback, hub, folder, tmp_path):
     assert [r.repo for r in hub.search("ADA")] == ["ada/face"]
     assert [r.repo for r in hub.search(author="ada")] == ["ada/face"]
     assert [r.repo for r in hub.search(sort="likes", limit=1)] == ["ada/face"]
-    mine = Hub(loopback.endpoint, loopback.token("eve"), patience_s=0.3).search(author="eve")
+    mine = Hub(loopback.endpoint, loopback.token("eve")).search(author="eve")
     assert {r.repo for r in mine if r.private} == {"eve/mine"}
 
 

@@ -16,7 +16,7 @@ RESEARCH = CONSENT | {"basis": "research"}
 
 @pytest.fixture
 def ada(loopback, tmp_path) -> Hub:
-    return Hub(loopback.endpoint, loopback.token("ada"), tmp_path / "cache", patience_s=0.3)
+    return Hub(loopback.endpoint, loopback.token("ada"), tmp_path / "cache")
 
 
 @pytest.fixture
