@@ -18,8 +18,7 @@ from urllib.parse import urlsplit
 
 from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, ModelInfo, constants, hf_hub_url
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
-from huggingface_hub.utils import WeakFileLock, disable_progress_bars, get_session, hf_raise_for_status, logging
-from huggingface_hub.utils._headers import get_token_to_send
+from huggingface_hub.utils import WeakFileLock, build_hf_headers, disable_progress_bars, get_session, hf_raise_for_status, logging
 
 from .errors import FaceHubError, HubRefused, HubUnreachable
 from .provenance import VERSION
@@ -116,7 +115,7 @@ class Client:
 
     def has_token(self) -> bool:
         """Whether anything would be sent as a token."""
-        return get_token_to_send(self.token) is not None
+        return "authorization" in self._headers()
 
     def find(self, repo: str) -> ModelInfo | None:
         """The repository as it is now; None when there is none that this token may see."""
@@ -250,7 +249,8 @@ class Client:
         hf_raise_for_status(get_session().get(f"{self.endpoint}/api/models", params={"limit": 1}, headers=self._headers(), timeout=self.timeout_s))
 
     def _headers(self) -> dict[str, str]:
-        return self.api._build_hf_headers() | {"Accept-Encoding": "identity"}
+        built = build_hf_headers(token=self.token, library_name="facehub", library_version=VERSION)
+        return built | {"Accept-Encoding": "identity"}  # sizes and hashes are those of the files
 
     def _url(self, repo: str, commit: str, name: str) -> str:
         return hf_hub_url(repo, name, revision=commit, endpoint=self.endpoint)
