@@ -225,4 +225,5 @@ def test_the_card_is_renewed_on_disk_too(loopback, ada, folder):
     card = files(loopback)["README.md"].decode()
     assert card == (folder / "README.md").read_text()
     assert card.endswith("---\n\n# My own words\n")
+    assert f'license_link: "{loopback.endpoint}/ada/face/blob/main/consent.json"' in card
     assert [record.basis for record in ada.search()] == ["synthetic"]
