@@ -29,7 +29,7 @@ for line in sys.argv[1:]:
 def process(*lines: str, **environment: str) -> subprocess.CompletedProcess:
     """Commands one after the other in one new process."""
     settings = os.environ | {"OMP_NUM_THREADS": "1"} | environment
-    done = subprocess.run([sys.executable, "-c", SCRIPT, *lines], cwd=ROOT, env=settings, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", SCRIPT, *lines], cwd=ROOT, env=settings, capture_output=True, text=True, timeout=280)
     assert "Traceback" not in done.stderr, done.stderr
     return done
 
