@@ -27,7 +27,8 @@ from torch.utils.tensorboard import SummaryWriter
 from facehub import hub, image
 from facehub.errors import BadSetting, FaceHubError
 from facehub.generators import Generator
-from facehub.identity import Identity, check_consent, save
+from facehub.identity import check_consent, save
+from facehub.sharing import closing
 from facehub.swap import Swapper
 
 from . import estimators, landmarks, lighting
@@ -163,11 +164,13 @@ def _file(file: pathlib.Path | None) -> dict[str, str] | None:
     return file and {"name": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
 
 
-def beginning(start: Identity) -> dict:
+def beginning(given: str) -> dict:
     """Which weights a run started from, and how those were made: so that the whole way can be gone again."""
+    start = hub.load(given)
     record = start.folder / "training.json"
     made = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else None
-    return {"identity": start.name, "model": _file(start.folder / "model.safetensors"), "training": made}
+    repository = given if "/" in given and not pathlib.Path(given).exists() else None
+    return {"identity": start.name, "repository": repository, "model": _file(start.folder / "model.safetensors"), "training": made}
 
 
 def machine(device: torch.device) -> str:
@@ -203,6 +206,8 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--estimators", type=pathlib.Path, help="folder with the networks that measure pose and expression (train/estimators.py)")
     flags.add_argument("--upper", type=int, default=48, help="faces whose pixels are optimised, the upper mark; 0: none (default: %(default)s)")
     flags.add_argument("--ours", type=pathlib.Path, action="append", default=[], help="photos of another of our identities, for ID retrieval")
+    flags.add_argument("--push", metavar="USER/NAME", help="publish the identity there once it is saved (docs/hub.md)")
+    closing(flags)
     flags.add_argument("--runs", type=pathlib.Path, default=pathlib.Path(".runs"), help="where unfinished runs are kept (default: %(default)s)")
     flags.add_argument("--cache", type=pathlib.Path, default=pathlib.Path(".cache"), help="where aligned faces are kept (default: %(default)s)")
     flags.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -244,7 +249,9 @@ def fail(sentence: str) -> int:
 
 def run(arguments: argparse.Namespace, config: Config, device: torch.device, folder: pathlib.Path) -> None:
     """Everything from photos to the saved identity."""
-    read_consent(arguments.consent)
+    consent = read_consent(arguments.consent)
+    if arguments.push and first_process():
+        hub.Hub().check_push(arguments.push, consent, private=arguments.private, gated=arguments.gated)
     folder.mkdir(parents=True, exist_ok=True)
     looks_with = estimators.read(arguments.estimators)
     report = folder if first_process() else None
@@ -292,7 +299,7 @@ def finish(arguments, config, generator, material, metrics, rows, device, *, sam
             "lighting": _file(lighting.WEIGHTS),
             "landmarks": _file(landmarks.WEIGHTS),
         },
-        "started_from": beginning(hub.load(arguments.start)) if arguments.start else None,
+        "started_from": beginning(arguments.start) if arguments.start else None,
         "photos": list(material.style.names),
         "left_out": material.weeded,
         "content_faces": len(material.content),
@@ -309,3 +316,11 @@ def finish(arguments, config, generator, material, metrics, rows, device, *, sam
         credits=arguments.credits,
     )
     print(f"Saved {folder}. Try it: python -m facehub swap photo.jpg --identity {folder} --out result.png")
+    if arguments.push:
+        try:
+            pushed = hub.Hub().push(folder, arguments.push, private=arguments.private, gated=arguments.gated)
+        except FaceHubError as problem:
+            closed = "".join(f" --{name}" for name in ("private", "gated") if getattr(arguments, name))
+            later = f"python -m facehub push {folder} {arguments.push}{closed}"
+            raise FaceHubError(f"{problem} The identity is saved: `{later}` publishes it.") from problem
+        print(f"Published: {pushed.url}, at {pushed.commit[:12]}.")

@@ -1,7 +1,9 @@
 """The loop on tiny runs: it learns, its average is what it says, and a broken run ends like an unbroken one, in one process or two."""
 
 import dataclasses
+import hashlib
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -14,6 +16,7 @@ from train import identity
 from train.loop import Run, fit
 
 from ..conftest import ROOT
+from ..identities import make
 from .tiny import CONFIG, CPU, gallery, network, teachers
 from .tiny import material as material_of_tiny
 
@@ -176,3 +179,16 @@ def test_what_ships_is_at_full_size_and_finite(material):
     *_, (_, run) = fit(*material, CONFIG, device=CPU)
     assert run.average.size == 32
     assert all(p.isfinite().all() and not p.requires_grad for p in run.average.parameters())
+
+
+def test_what_a_run_started_from_stays_in_its_record(tmp_path, monkeypatch):
+    """Its weights' sum and how they were made; a path is no repository, so that no folder of this machine is told of."""
+    first = make(tmp_path / "ada", training={"command": "first"})
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "user").mkdir()
+    make(tmp_path / "user" / "ada", training={"command": "second"})
+    for given, command in ((str(first), "first"), ("user/ada", "second")):
+        record = identity.beginning(given)
+        assert record["training"] == {"command": command}
+        assert record["repository"] is None
+        assert record["model"]["sha256"] == hashlib.sha256((pathlib.Path(given) / "model.safetensors").read_bytes()).hexdigest()
