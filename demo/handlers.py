@@ -26,6 +26,8 @@ from .visits import Visits
 
 SHOWN_BY_BROWSERS = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}
 
+NO_SAMPLE = Path(__file__).with_name("no_sample.png")
+
 EXAMPLES = sorted(file for file in Path(__file__).with_name("examples").glob("*") if file.suffix in SHOWN_BY_BROWSERS)
 
 BASIS = {
@@ -72,10 +74,20 @@ def toast(sentence: str) -> gr.Error:
     return gr.Error(html.escape(sentence, quote=False), print_exception=False)
 
 
-class Handlers:
-    """Everything the page can be asked to do, for all visitors alike: what belongs to one of them lies in their folder of `visits`.
+class Shelf(NamedTuple):
+    """The identities that a visitor can choose from, by name, and the one that is chosen."""
 
-    `swapper` makes the pipeline of an identity; the `keep` that were used last stay loaded. Swaps are expected one at a time.
+    names: list[str]
+    cards: list[tuple[str, str]]
+    """A sample and the title of each."""
+    chosen: str
+
+
+class Handlers:
+    """Everything the swap tab can be asked to do, for all visitors alike: what belongs to one of them lies in their folder of `visits`.
+
+    `swapper` makes the pipeline of an identity; the `keep` that were used last stay loaded. Swaps are expected one at a time. `elsewhere`: where
+    identities are looked for that are not everybody's, by a name that only those know who may use them; None where that is none of theirs.
     """
 
     def __init__(
@@ -86,10 +98,12 @@ class Handlers:
         *,
         examples: Sequence[Path] = (),
         keep: int = 8,
+        elsewhere: Sequence[Callable[[str], Identity | None]] = (),
     ):
         self.identities = {identity.name: identity for identity in identities}
-        self.examples, self.visits = examples, visits
-        self._swapper = functools.lru_cache(keep)(lambda name: swapper(self.identities[name]))
+        self.examples, self.visits, self.elsewhere = examples, visits, elsewhere
+        self._copies: dict[tuple[str | None, str], list[str]] = {}
+        self._swapper = functools.lru_cache(keep)(lambda name: swapper(self.find(name)))
 
     @in_a_sentence
     def swap(
@@ -110,12 +124,12 @@ class Handlers:
         session = request.session_hash if request else None
         progress(0.05, desc="Reading the photo")
         start = time.perf_counter()
-        which, one, file = chosen(str(faces)), self._identity(identity), self._file(photo, session)
+        which, one, file = chosen(str(faces)), self.find(identity), self._file(photo, session)
         picture = image.read(file)
         seconds = {"read": time.perf_counter() - start}
 
         progress(0.2, desc=f"Loading {one.title}")
-        swapper = self._swapper(one.name)
+        swapper = self._swapper(identity)
 
         progress(0.3, desc="Looking for faces")
         start = time.perf_counter()
@@ -151,16 +165,23 @@ class Handlers:
         return str(self.examples[index])
 
     @in_a_sentence
-    def choose(self, event: gr.SelectData) -> str:
+    def choose(self, shelf: list[str], event: gr.SelectData) -> str:
         """Gives the name of the identity whose card was clicked."""
-        return list(self.identities)[event.index]
+        return shelf[event.index]
 
     @in_a_sentence
-    def introduce(self, identity: str) -> Introduced:
+    def shelve(self, name: str, shelf: list[str], request: gr.Request | None = None) -> Shelf:
+        """Puts an identity among those that a visitor can choose from, and chooses it."""
+        self.find(name)
+        names = [one for one in dict.fromkeys([*shelf, name]) if one == name or self._there(one)]
+        return Shelf(names, self.cards(names, request.session_hash if request else None), name)
+
+    @in_a_sentence
+    def introduce(self, identity: str, request: gr.Request | None = None) -> Introduced:
         """Introduces an identity: a line about it, and its sample pictures."""
-        one = self._identity(identity)
+        one = self.find(identity)
         about = f"**{plain(one.title)}** · {BASIS[one.consent['basis']]} · {one.size} px"
-        return Introduced(about, [str(sample) for sample in one.samples])
+        return Introduced(about, self._samples(identity, request.session_hash if request else None))
 
     @in_a_sentence
     def listed(self) -> list[dict[str, str]]:
@@ -170,12 +191,37 @@ class Handlers:
     def leave(self, request: gr.Request) -> None:
         """Deletes all that a visitor left, once their page is closed."""
         self.visits.forget(request.session_hash)
+        self._copies = {whose: copies for whose, copies in self._copies.items() if whose[0] != request.session_hash}
 
-    def _identity(self, name: str) -> Identity:
-        if name not in self.identities:
-            known = ", ".join(self.identities) or "none is installed"
-            raise UnknownIdentity(f'No identity is called "{name}": choose one of those that are installed ({known}).')
-        return self.identities[name]
+    def find(self, name: str) -> Identity:
+        """An identity by its name, everybody's or one's own. Raises UnknownIdentity."""
+        if name in self.identities:
+            return self.identities[name]
+        for look in self.elsewhere:
+            if one := look(name):
+                return one
+        known = ", ".join(self.identities) or "none is installed"
+        raise UnknownIdentity(f'No identity is called "{name}": choose one of those that are installed ({known}).')
+
+    def cards(self, names: Sequence[str], session: str | None = None) -> list[tuple[str, str]]:
+        """A sample and the title of each identity."""
+        return [((self._samples(name, session) or [str(NO_SAMPLE)])[0], self.find(name).title) for name in names]
+
+    def _there(self, name: str) -> bool:
+        try:
+            return bool(self.find(name))
+        except FaceHubError:
+            return False
+
+    def _samples(self, name: str, session: str | None) -> list[str]:
+        """Sample pictures as the page can serve them: of identities that came from elsewhere, small copies in the visitor's folder."""
+        one = self.find(name)
+        if name in self.identities:
+            return [str(sample) for sample in one.samples]
+        earlier = self._copies.get((session, name), [])
+        if not earlier or not all(Path(copy).is_file() for copy in earlier):
+            earlier = self._copies[session, name] = pictures.copies(one.samples, self.visits.folder(session))
+        return earlier
 
     def _file(self, photo: str | None, session: str | None) -> Path:
         if photo is None:
