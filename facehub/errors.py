@@ -4,8 +4,12 @@
     |- BadPhoto          the file is no picture that we can use
     |- NoFace            the picture is fine, but shows no face
     |- BadIdentity       an identity's folder is incomplete, malformed or of an unknown schema
+    |  `- Withdrawn      the person shown has withdrawn
     |- UnknownIdentity   no identity of that name
-    |- HubUnreachable    the hub did not answer, or said no
+    |- HubUnreachable    the hub did not answer, or has trouble of its own: trying again later may help
+    |- HubRefused        the hub said no: something must change first
+    |- DiskFull          no room for what was to be written
+    |- Stopped           the visitor stopped it
     `- BadSetting        a value that makes no sense, and the one that would
 
 Each message is one sentence a visitor can read: what was got, what was wanted, what to do next.
@@ -29,12 +33,33 @@ class BadIdentity(FaceHubError):
     """An identity's folder is incomplete, malformed, or does not match its own description."""
 
 
+class Withdrawn(BadIdentity):
+    """The identity stands on the list of those that were withdrawn."""
+
+
 class UnknownIdentity(FaceHubError):
     """No identity goes by the name that was given."""
 
 
 class HubUnreachable(FaceHubError):
-    """The hub did not answer, or refused."""
+    """The hub did not answer, broke off, or has trouble of its own."""
+
+    def __init__(self, sentence: str, *, retry_after_s: float = 10.0):
+        super().__init__(sentence)
+        self.retry_after_s = retry_after_s
+        """Seconds after which the same call may succeed."""
+
+
+class HubRefused(FaceHubError):
+    """The hub answered with no: the same call fails again until somebody logs in, gets access, or changes what is asked for."""
+
+
+class DiskFull(FaceHubError):
+    """There is no room for what was to be written."""
+
+
+class Stopped(FaceHubError):
+    """Whoever waited asked for it to stop. What is whole is kept."""
 
 
 class BadSetting(FaceHubError):

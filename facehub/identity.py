@@ -14,17 +14,15 @@ import os
 import pathlib
 import re
 import shutil
-import string
 import tempfile
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import UInt8
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from . import image
+from . import card, image, weights
 from .errors import BadIdentity, FaceHubError
 from .generators import JOINT, Generator
 
@@ -46,9 +44,6 @@ CONSENT = {
 """Each key of consent.json, all required, and what it says."""
 
 MAX_JSON_BYTES = 1_000_000
-MAX_WEIGHTS_BYTES = 64_000_000
-
-DTYPES = {"F32", "F16", "BF16"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,32 +63,42 @@ class Identity:
     """README.md as it stands: untrusted text."""
     samples: tuple[pathlib.Path, ...]
     """Pictures of swaps, in order."""
+    repo: str = ""
+    """user/name where it was pulled; empty for a folder."""
+    revision: str = ""
+    """The commit that was pulled, 40 hexadecimal digits; empty for a folder."""
+
+    @property
+    def handle(self) -> str:
+        """What `hub.load` takes, and no two identities at hand share: user/name@commit of one that was pulled, else the short name."""
+        return f"{self.repo}@{self.revision}" if self.repo else self.name
 
     def generator(self, device: torch.device | str = "cpu") -> Generator:
         """The network with its weights in float32. Raises BadIdentity when the file is not just what config.json describes."""
+        values = weights.load(self.folder / "model.safetensors", weights.shapes(self.size))
         with torch.device("meta"):
             empty = Generator(self.size)
-        wanted = {k: tuple(v.shape) for k, v in empty.state_dict().items()}
-        weights = _weights(self.folder / "model.safetensors", wanted)
         generator = empty.to_empty(device=device)
-        generator.load_state_dict({k: v.to(device=device, dtype=torch.float32) for k, v in weights.items()})
+        generator.load_state_dict({k: v.to(device=device, dtype=torch.float32) for k, v in values.items()})
         return generator.eval()
 
 
-def read(folder: str | os.PathLike) -> Identity:
-    """Reads and checks everything but the weights. Raises BadIdentity, which names the file and what is wrong with it."""
+def read(folder: str | os.PathLike, *, complete: bool = True) -> Identity:
+    """Reads and checks everything but the weights, which must be there if it is to be `complete`.
+
+    Raises BadIdentity, which names the file and what is wrong with it.
+    """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
         raise BadIdentity(f"{folder} is no folder: give the folder of an identity, with config.json and model.safetensors in it.")
-    config = _json(folder, "config.json")
+    config = read_json(folder, "config.json")
     _check_config(config)
-    consent = _json(folder, "consent.json")
+    consent = read_json(folder, "consent.json")
     check_consent(consent)
-    weights = _file(folder, "model.safetensors")
-    if weights.stat().st_size > MAX_WEIGHTS_BYTES:
-        raise BadIdentity(f"model.safetensors of {folder.name} has {weights.stat().st_size:,} bytes, but at most {MAX_WEIGHTS_BYTES:,} are taken.")
-    card = _file(folder, "README.md")
-    metrics = _json(folder, "metrics.json") if (folder / "metrics.json").exists() else {}
+    if complete and (size := _file(folder, "model.safetensors").stat().st_size) > weights.MAX_BYTES:
+        raise BadIdentity(f"model.safetensors of {folder.name} has {size:,} bytes, but at most {weights.MAX_BYTES:,} are taken.")
+    text = _file(folder, "README.md").read_text(encoding="utf-8", errors="replace")
+    metrics = read_json(folder, "metrics.json") if (folder / "metrics.json").exists() else {}
     samples = tuple(p for p in sorted((folder / "samples").glob("*.png")) if _within(p, folder))
     return Identity(
         name=config["name"],
@@ -102,7 +107,7 @@ def read(folder: str | os.PathLike) -> Identity:
         folder=folder,
         consent=consent,
         metrics=metrics,
-        card=card.read_text(encoding="utf-8", errors="replace")[:MAX_JSON_BYTES],
+        card=text[:MAX_JSON_BYTES],
         samples=samples,
     )
 
@@ -185,30 +190,6 @@ def _check_config(config: dict) -> None:
         raise BadIdentity(f"config.json says network {config['network'][:80]!r}, but this program knows {NETWORK!r}.")
 
 
-def _weights(file: pathlib.Path, wanted: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    """The tensors, after the header was seen to list these names and shapes and no others."""
-    try:
-        with safe_open(file, "pt") as opened:
-            names = set(opened.keys())
-            if absent := sorted(wanted.keys() - names):
-                raise BadIdentity(f"{file.name} lacks {absent[0]}: it does not belong to this config.json.")
-            if unknown := sorted(names - wanted.keys()):
-                raise BadIdentity(f"{file.name} holds {unknown[0][:80]!r}, which the network does not have.")
-            for name, shape in wanted.items():
-                part = opened.get_slice(name)
-                if tuple(part.get_shape()) != shape or part.get_dtype() not in DTYPES:
-                    raise BadIdentity(
-                        f"{name} in {file.name} is {part.get_dtype()} {part.get_shape()}, but the network needs {list(shape)} of 16 or 32 bit floats."
-                    )
-            weights = {name: opened.get_tensor(name) for name in wanted}
-    except (SafetensorError, OSError, ValueError) as problem:
-        raise BadIdentity(f"{file.name} is no safetensors file, or damaged: get the identity again.") from problem
-    for name, tensor in weights.items():
-        if not tensor.isfinite().all():
-            raise BadIdentity(f"{name} in {file.name} holds values that are not finite: the training went wrong, so get another revision.")
-    return weights
-
-
 def _file(folder: pathlib.Path, name: str) -> pathlib.Path:
     file = folder / name
     if not file.is_file() or not _within(file, folder):
@@ -221,7 +202,8 @@ def _within(file: pathlib.Path, folder: pathlib.Path) -> bool:
     return file.resolve().is_relative_to(folder.resolve())
 
 
-def _json(folder: pathlib.Path, name: str) -> dict:
+def read_json(folder: pathlib.Path, name: str) -> dict:
+    """One of the records in an identity's folder. Raises BadIdentity when it is missing, too large, or no JSON object."""
     file = _file(folder, name)
     if file.stat().st_size > MAX_JSON_BYTES:
         raise BadIdentity(f"{name} of {folder.name} has {file.stat().st_size:,} bytes, but at most {MAX_JSON_BYTES:,} are read.")
@@ -235,26 +217,11 @@ def _json(folder: pathlib.Path, name: str) -> dict:
 
 
 def _fill(part, config, generator, consent, metrics, training, samples, credits) -> None:
-    weights = {k: v.detach().to("cpu", torch.float32).contiguous() for k, v in generator.state_dict().items()}
-    save_file(weights, part / "model.safetensors", metadata={"format": "pt"})
+    values = {k: v.detach().to("cpu", torch.float32).contiguous() for k, v in generator.state_dict().items()}
+    save_file(values, part / "model.safetensors", metadata={"format": "pt"})
     for name, record in {"config": config, "consent": consent, "metrics": metrics, "training": training}.items():
         (part / f"{name}.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     (part / "samples").mkdir()
     for name, picture in samples.items():
         image.write(part / "samples" / f"{name}.png", picture)
-    template = string.Template(pathlib.Path(__file__).with_name("card.md").read_text(encoding="utf-8"))
-    pictures = "\n".join(f"![{name}](samples/{name}.png)" for name in samples)
-    fields = config | consent | {"yaml_title": json.dumps(config["title"]), "command": training.get("command", "")}
-    card = template.substitute(fields, metrics=_told(metrics), pictures=pictures, credits=credits)
-    (part / "README.md").write_text(card, encoding="utf-8")
-
-
-def _told(metrics: dict) -> str:
-    """Metrics as Markdown: what was measured of each method in `table`, a row a measure; or each number by itself."""
-    methods = metrics.get("table")
-    if not methods:
-        methods = {"": {key: value for key, value in metrics.items() if isinstance(value, (int, float))}}
-    measures = dict.fromkeys(key for row in methods.values() for key in row)
-    lines = [["", *methods], ["---"] * (len(methods) + 1)]
-    lines += [[key.replace("_", " "), *(f"{row[key]:.3g}" if key in row else "" for row in methods.values())] for key in measures]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    card.write(part, config=config, consent=consent, metrics=metrics, training=training, samples=list(samples), credits=credits)

@@ -1,0 +1,73 @@
+"""model.safetensors: the header is held against the network before anything is allocated, then the values are read.
+
+The format is eight bytes of header length, a JSON header, and the tensors (https://huggingface.co/docs/safetensors/index#format).
+"""
+
+import json
+import math
+import pathlib
+import struct
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from .errors import BadIdentity
+from .generators import Generator
+
+MAX_BYTES = 64_000_000
+MAX_HEADER_BYTES = 100_000
+"""Ten times what the largest network needs."""
+
+DTYPES = {"F32": 4, "F16": 2, "BF16": 2}
+"""What weights may be stored as, with bytes a value."""
+
+
+def shapes(size: int) -> dict[str, tuple[int, ...]]:
+    """Name and shape of each tensor of the generator for crops of `size` px."""
+    with torch.device("meta"):
+        return {name: tuple(value.shape) for name, value in Generator(size).state_dict().items()}
+
+
+def check_header(beginning: bytes, file_bytes: int, wanted: dict[str, tuple[int, ...]], shown: str) -> None:
+    """Raises BadIdentity unless a file that begins so holds just the tensors wanted, and `file_bytes` are what they need."""
+    length = struct.unpack("<Q", beginning[:8])[0] if len(beginning) >= 8 else 0
+    if not 2 <= length <= MAX_HEADER_BYTES:
+        raise BadIdentity(f"{shown} is no safetensors file: its header would have {length:,} bytes, but 2 to {MAX_HEADER_BYTES:,} make sense.")
+    try:
+        header = json.loads(beginning[8 : 8 + length].decode("utf-8"))
+        found = {name: (entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]) for name, entry in header.items() if name != "__metadata__"}
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as problem:
+        raise BadIdentity(f"{shown} is no safetensors file: its header cannot be read, so get the identity again.") from problem
+    compare({name: (dtype, shape) for name, (dtype, shape, _) in found.items()}, wanted, shown)
+    expected = 8 + length + sum(DTYPES[dtype] * math.prod(shape) for dtype, shape, _ in found.values())
+    if file_bytes != expected:
+        raise BadIdentity(f"{shown} has {file_bytes:,} bytes, but its header describes {expected:,}: get the identity again.")
+
+
+def compare(found: dict[str, tuple[str, tuple]], wanted: dict[str, tuple[int, ...]], shown: str) -> None:
+    """Raises BadIdentity at the first tensor that is missing, too many, or of another shape or type than the network's."""
+    if absent := sorted(wanted.keys() - found.keys()):
+        raise BadIdentity(f"{shown} lacks {absent[0]}: it does not belong to this config.json.")
+    if unknown := sorted(found.keys() - wanted.keys()):
+        raise BadIdentity(f"{shown} holds {unknown[0][:80]!r}, which the network does not have.")
+    for name, shape in wanted.items():
+        dtype, got = found[name]
+        if got != shape or not isinstance(dtype, str) or dtype not in DTYPES:
+            had = f"{str(dtype)[:20]} {str(list(got))[:80]}"
+            raise BadIdentity(f"{name} in {shown} is {had}, but the network needs {list(shape)} of 16 or 32 bit floats.")
+
+
+def load(file: pathlib.Path, wanted: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """The tensors as they are stored. Raises BadIdentity when the file is not just what is wanted, is damaged, or holds values not finite."""
+    try:
+        with open(file, "rb") as opened:
+            check_header(opened.read(8 + MAX_HEADER_BYTES), file.stat().st_size, wanted, file.name)
+        with safe_open(file, "pt") as opened:
+            weights = {name: opened.get_tensor(name) for name in wanted}
+    except (SafetensorError, OSError, ValueError) as problem:
+        raise BadIdentity(f"{file.name} is no safetensors file, or damaged: get the identity again.") from problem
+    for name, tensor in weights.items():
+        if not tensor.isfinite().all():
+            raise BadIdentity(f"{name} in {file.name} holds values that are not finite: the training went wrong, so get another revision.")
+    return weights
