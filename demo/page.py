@@ -1,9 +1,11 @@
 """The page: layout and wiring only. One function per tab; `build` puts them together, and `LOOK` goes to its `launch()`."""
 
 import gradio as gr
-from gradio.events import api
+from gradio.events import Dependency, api
 
 from .handlers import NO_SAMPLE, Handlers
+from .hub_handlers import HubHandlers
+from .hub_tab import hub_tab
 from .look import AT_ONCE, LOOK
 from .swap_tab import swap_tab
 from .train_handlers import TrainHandlers
@@ -42,25 +44,35 @@ Jones, CC BY 4.0.
 """
 
 
-def build(handlers: Handlers, training: TrainHandlers | None = None) -> gr.Blocks:
-    """The whole page, ready for `launch(**LOOK)`."""
+def build(handlers: Handlers, training: TrainHandlers | None = None, hub: HubHandlers | None = None, *, login: bool = False) -> gr.Blocks:
+    """The whole page, ready for `launch(**LOOK)`. `login`: it runs in a Space, where people can say who they are on the hub."""
     gr.set_static_paths([NO_SAMPLE, *handlers.examples, *(sample for one in handlers.identities.values() for sample in one.samples)])
     with gr.Blocks(title="facehub", analytics_enabled=False, delete_cache=(SWEEP_SECONDS, int(KEEP_SECONDS))) as page:
         gr.HTML(HEADER, elem_id="header")
-        wanted = gr.State("")
+        wanted = gr.Textbox(visible=False)
         with gr.Tabs() as tabs:
             chosen = swap_tab(handlers)
 
-            def bring(name: str, shelf: list[str], request: gr.Request):
+            def bring(name: str, shelf: list[str], request: gr.Request) -> tuple:
                 """Shows an identity from another tab among the cards of the swap tab, chosen."""
-                names, cards, name = handlers.shelve(name, shelf, request)
-                return names, gr.Gallery(cards, selected_index=names.index(name)), name, gr.Tabs(selected="swap")
+                if not name:
+                    return (gr.skip(),) * 5
+                shelved = handlers.shelve(name, shelf, request)
+                titles = [(title, name) for name, (_, title) in zip(shelved.names, shelved.cards, strict=True)]
+                shown = gr.Gallery(shelved.cards, selected_index=shelved.names.index(name))
+                return shelved.names, shown, gr.CheckboxGroup(titles), name, gr.Tabs(selected="swap")
 
-            def brought(event: gr.events.Dependency) -> None:
+            def brought(event: Dependency) -> None:
                 event.success(bring, [wanted, chosen.shelf], [*chosen, tabs], api_visibility="private", **AT_ONCE)
 
+            if hub:
+                name, use = hub_tab(hub, login=login)
+                fetching = {"concurrency_id": "hub", "show_progress_on": use}
+                brought(use.click(hub.pull, name, wanted, api_name="pull", **fetching))
+                brought(page.load(hub.arrive, None, wanted, api_visibility="private", concurrency_id="hub", show_progress_on=chosen.cards))
+                page.unload(hub.leave)
             if training:
-                key, use = train_tab(training, page)
+                key, use = train_tab(training, page, login=login)
                 brought(use.click(training.name_of, key, wanted, api_name="name_of_trained", **AT_ONCE))
                 page.unload(training.leave)
             about_tab()

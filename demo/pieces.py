@@ -3,8 +3,21 @@
 import html
 from collections.abc import Mapping, Sequence
 
+from facehub.fetching import Look
+from facehub.listing import Record
+from facehub.publishing import Pushed
+
 from .jobs import Report, Status
 from .outlook import DOING, Outlook, about
+
+BASIS = {
+    "self": "The face of the one who trained it",
+    "consented": "Trained with the person’s consent",
+    "synthetic": "A face that belongs to nobody",
+    "public-domain": "Trained from pictures in the public domain",
+    "research": "For research only",
+}
+"""What the bases of consent mean to a visitor."""
 
 STATES = {
     "photos": "Not started",
@@ -116,3 +129,65 @@ def measures(metrics: Mapping) -> str:
         if isinstance(row.get(key), (int, float)) and abs(row[key]) < 1e6
     ]
     return f'<dl class="measures">{"".join(told)}</dl>' if told else ""
+
+
+def caption(record: Record) -> str:
+    """An identity's card in a listing: two lines of plain text."""
+    size = f"{record.size_px} px · " if record.size_px else ""
+    return f"{record.title}\n{size}{record.downloads:,} download{'' if record.downloads == 1 else 's'}"
+
+
+def found(count: int, text: str, host: str) -> str:
+    """What came of a search, as HTML."""
+    if count:
+        return ""
+    if asked := html.escape(text.strip()[:100]):
+        return f'<p class="nothing"><b>Nothing on {html.escape(host)} is called “{asked}”.</b> Try a shorter name, or none.</p>'
+    return f'<p class="nothing"><b>There are no faces on {html.escape(host)} yet.</b> Train one, and publish it: it will be the first.</p>'
+
+
+def unreachable(sentence: str) -> str:
+    """A hub that does not answer, as HTML."""
+    return f'<p class="nothing"><b>{html.escape(sentence)}</b> Everything else on this page works without it.</p>'
+
+
+def looked(look: Look) -> str:
+    """An identity on the hub: what it is, on what basis, how good."""
+    record, consent = look.record, look.consent
+    size = f"{record.bytes / 1e6:.1f} MB" if record.bytes else ""
+    basis = BASIS.get(consent.get("basis") or record.basis, "Basis not said")
+    pills = [basis, "By request" if record.gated else "", "Private" if record.private else ""]
+    facts = {
+        "Size": " · ".join(part for part in (f"{record.size_px} px" if record.size_px else "", size) if part),
+        "Licence": consent.get("licence") or record.licence,
+        "Downloads": f"{record.downloads:,}",
+        "Updated": record.updated,
+        "Revision": record.revision[:7],
+        "Whose face": consent.get("whose", ""),
+        "For what": consent.get("scope", ""),
+        "Settled": consent.get("date", ""),
+        "Withdrawal": consent.get("contact", ""),
+    }
+    rows = "".join(f"<div><dt>{name}</dt><dd>{html.escape(str(value)[:400])}</dd></div>" for name, value in facts.items() if value)
+    return (
+        f'<div class="looked"><h3>{html.escape(record.title)}</h3><p class="repo">{html.escape(record.repo)}</p>'
+        f"<p>{''.join(f'<span class=pill>{pill}</span>' for pill in pills if pill)}</p>"
+        f"{f'<p class=problem>{html.escape(look.closed)}</p>' if look.closed else ''}"
+        f'{measures(look.metrics)}<dl class="facts">{rows}</dl></div>'
+    )
+
+
+def card(text: str) -> str:
+    """A card without its front matter, as it stands: plain text, cut to what a person reads."""
+    _, fence, rest = text.removeprefix("---\n").partition("\n---\n")
+    return (rest if fence and text.startswith("---\n") else text).strip()[:20_000]
+
+
+def pushed(push: Pushed) -> str:
+    """Where an identity was published."""
+    address = html.escape(push.url, quote=True)
+    how = "was there already, just as it is" if push.unchanged else "is published"
+    return (
+        f'<p class="published"><b>{html.escape(push.repo)}</b> {how}, at revision {html.escape(push.commit[:7])}: '
+        f'<a href="{address}" target="_blank" rel="noopener noreferrer">{address}</a></p>'
+    )

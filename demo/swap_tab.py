@@ -26,6 +26,7 @@ class Chosen(NamedTuple):
 
     shelf: gr.State
     cards: gr.Gallery
+    compared: gr.CheckboxGroup
     identity: gr.Textbox
 
 
@@ -63,7 +64,7 @@ def swap_tab(handlers: Handlers) -> Chosen:
                 identity = gr.Textbox(known[0].name if known else "", label="Identity", visible=False)
                 about, pictures = handlers.introduce(known[0].name) if known else (NO_IDENTITY, [])
                 introduced = gr.Markdown(about, elem_id="introduced")
-                link = gr.Textbox(label="Link to this face", interactive=False, buttons=["copy"], visible=bool(known), elem_id="link")
+                link = gr.Textbox(label="Link to this face", interactive=False, buttons=["copy"], max_lines=1, visible=bool(known), elem_id="link")
                 samples = tiles("samples", "Samples", pictures, columns=4, object_fit="cover", visible=bool(known))
         with gr.Row(elem_id="settings", equal_height=True):
             strength = gr.Slider(0, 1, 1, step=0.05, label="Strength", scale=2, min_width=240)
@@ -84,6 +85,12 @@ def swap_tab(handlers: Handlers) -> Chosen:
                 with gr.Column(min_width=300):
                     landmarks = shown("landmarks", "Landmarks", alt_text="The photo with the landmarks drawn over it")
 
+        with gr.Accordion("Several faces on this photo", open=False, elem_id="several"):
+            names = gr.CheckboxGroup([(one.title, one.name) for one in known], label="Faces to compare", show_select_all=True, elem_id="compared")
+            names.preprocess = as_sent
+            compare = gr.Button("Compare", interactive=bool(known), elem_id="compare")
+            grid = tiles("grid", "Side by side", columns=3, object_fit="contain")
+
     photo.upload(handlers.take_in, photo, photo, api_name="take_in", **AT_ONCE).failure(None, js="() => null", outputs=photo)
     examples.click(handlers.example, examples, photo, api_name="example", **AT_ONCE)
     cards.select(handlers.choose, shelf, identity, api_name="choose", api_visibility="private", **AT_ONCE)
@@ -97,8 +104,17 @@ def swap_tab(handlers: Handlers) -> Chosen:
         concurrency_limit=1,
         show_progress_on=blended,
     )
+    compare.click(
+        handlers.swap_all,
+        [photo, names, strength, faces],
+        grid,
+        api_name="swap_all",
+        concurrency_id=DEVICE,
+        concurrency_limit=1,
+        show_progress_on=grid,
+    )
     gr.on(None, None, identity, link, js=LINK)
-    return Chosen(shelf, cards, identity)
+    return Chosen(shelf, cards, names, identity)
 
 
 def as_uploaded(payload: ImageData | None) -> str | None:
@@ -106,6 +122,6 @@ def as_uploaded(payload: ImageData | None) -> str | None:
     return payload.path if payload else None
 
 
-def as_sent(payload: float | int) -> float | int:
-    """gr.Slider would meet a number out of its range with a traceback in the log; the Swapper has a sentence for it."""
+def as_sent(payload):
+    """gr.Slider and gr.CheckboxGroup would meet what is not on offer with a traceback in the log; the handlers have a sentence for it."""
     return payload

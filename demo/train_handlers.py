@@ -17,6 +17,7 @@ from facehub.identity import CONSENT, Identity, read
 
 from . import pieces
 from .handlers import in_a_sentence
+from .hub_handlers import HubHandlers
 from .jobs import Jobs, Looked, Report
 from .visits import Visits
 
@@ -73,10 +74,11 @@ NOTHING = Run("", "", [], [], "", "", "", None, "", None, False)
 
 
 class TrainHandlers:
-    """Everything the train tab can be asked to do. What a visitor sees lies in their folder of `visits`; what they train in `jobs`."""
+    """Everything the train tab can be asked to do. What a visitor sees lies in their folder of `visits`; what they train in `jobs`;
+    `hub` is where they publish it."""
 
-    def __init__(self, jobs: Jobs, visits: Visits):
-        self.jobs, self.visits = jobs, visits
+    def __init__(self, jobs: Jobs, visits: Visits, hub: HubHandlers | None = None):
+        self.jobs, self.visits, self.hub = jobs, visits, hub
         self._drafts: dict[str, set[str]] = {}
         self._shown: dict[tuple[str | None, str, str], tuple[int, Path]] = {}
 
@@ -95,7 +97,7 @@ class TrainHandlers:
         """
         if not files:
             raise BadPhoto("There are no photos yet: drop in 60 to 100 of one person, in different poses and light.")
-        session = request.session_hash if request else None
+        session = _session(request)
         key = key or self._draft(session)
         progress(0.0, desc="Taking the photos in")
         paths = [Path(file) for file in files]
@@ -157,7 +159,7 @@ class TrainHandlers:
             raise BadSetting("Paste the key that was shown when the training began.")
         view = self._view(key, request)
         report = self.jobs.report(key)
-        session = request.session_hash if request else None
+        session = _session(request)
         return Run(*(self._photos(key, report, session) if report else Photos(key, "", [], [])), *view)
 
     @in_a_sentence
@@ -181,8 +183,28 @@ class TrainHandlers:
         self._identity(key)
         return f"{OURS}{key}"
 
-    def find(self, name: str) -> Identity | None:
-        """What came of a run, by the name that `name_of` gives; None for other names."""
+    @in_a_sentence
+    def publish(
+        self,
+        key: str,
+        repository: str,
+        access: str,
+        own_token: str = "",
+        request: gr.Request | None = None,
+        token: gr.OAuthToken | None = None,
+        progress: Callable = gr.Progress(),  # noqa: B008 -- the same
+    ) -> str:
+        """Publishes what came of a run on the hub.
+
+        `repository`: user/name. `access`: "public", "gated" (you grant it one by one) or "private". `own_token`: one that may write, where nobody
+        logs in. Gives where it is, as HTML.
+        """
+        if self.hub is None:
+            raise BadSetting("This page knows no hub to publish on.")
+        return self.hub.publish(self._identity(key), repository, access, own_token, _session(request), token, progress)
+
+    def find(self, name: str, session: str | None = None) -> Identity | None:
+        """What came of a run, by the name that `name_of` gives, which holds its key; None for other names."""
         return self._identity(name.removeprefix(OURS)) if name.startswith(OURS) else None
 
     def leave(self, request: gr.Request) -> None:
@@ -213,7 +235,7 @@ class TrainHandlers:
 
     def _view(self, key: str, request: gr.Request | None) -> View:
         status = self.jobs.status(key)
-        session = request.session_hash if request else None
+        session = _session(request)
         measures, packed = "", None
         if status.identity:
             measures = pieces.measures(read(status.identity).metrics)
@@ -242,6 +264,10 @@ class TrainHandlers:
         kept = [(small, photo.name) for photo, small in pictures if not photo.reason]
         left_out = [(small, f"{photo.name}: {photo.reason}") for photo, small in pictures if photo.reason]
         return Photos(key, pieces.photos(report), kept, left_out)
+
+
+def _session(request: gr.Request | None) -> str | None:
+    return request.session_hash if request else None
 
 
 def _thumbnail(photo: Looked, folder: Path) -> Path:

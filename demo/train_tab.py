@@ -27,11 +27,19 @@ HINT = """
 
 KEEP = "Training goes on when you close this page. To come back from another one, keep this key:"
 
+SHARING = """
+On the hub it is a folder of weights, pictures, and the record above, which says whose face it is. Faces for research only can't be public.
+"""
+
+ACCESS = [("Anybody", "public"), ("Whom I grant it to", "gated"), ("Only me", "private")]
+
+TOKEN = "From the hub’s settings, with the right to write. It is used once and not kept."
+
 LICENCES = ["research only", "CC BY-NC 4.0", "CC BY 4.0", "Apache-2.0", "no use without my consent"]
 
 
-def train_tab(training: TrainHandlers, page: gr.Blocks) -> tuple[gr.Textbox, gr.Button]:
-    """Gives the run's key, hidden, and the button that takes what came of it to the swap tab."""
+def train_tab(training: TrainHandlers, page: gr.Blocks, *, login: bool = False) -> tuple[gr.Textbox, gr.Button]:
+    """Gives the run's key, hidden, and the button that takes what came of it to the swap tab. `login`: people publish under their own name."""
     missing = training.jobs.tools.missing()
     with gr.Tab("Train a face", id="train"), gr.Column(elem_id="train"):
         key = gr.Textbox(visible=False)
@@ -77,6 +85,17 @@ def train_tab(training: TrainHandlers, page: gr.Blocks) -> tuple[gr.Textbox, gr.
             with gr.Row():
                 use = gr.Button("Try it on a photo", variant="primary", elem_id="use-trained")
                 saved = gr.DownloadButton("Download", elem_id="download-trained")
+            with gr.Group(visible=training.hub is not None, elem_id="publishing"):
+                gr.Markdown("### Share it", elem_classes="inside")
+                gr.Markdown(SHARING, elem_classes=["hint", "inside"])
+                with gr.Row():
+                    repository = gr.Textbox(label="Where", placeholder="your-name/name-of-the-face", max_lines=1, min_width=240, elem_id="repository")
+                    access = gr.Radio(ACCESS, value="gated", label="Who may use it", min_width=240, elem_id="access")
+                token = gr.Textbox(label="Your token", info=TOKEN, type="password", max_lines=1, visible=not login, elem_id="token")
+                if login:
+                    gr.LoginButton(elem_id="login-train")
+                publish = gr.Button("Publish", elem_id="publish")
+                published = gr.HTML(elem_id="published", container=False)
         preview = shown(
             "preview", "People it never saw, and what it makes of them", alt_text="Held-out faces above, the same with the new face below"
         )
@@ -101,6 +120,14 @@ def train_tab(training: TrainHandlers, page: gr.Blocks) -> tuple[gr.Textbox, gr.
     page.load(timed(training.remembered), key, photos + view, js=REMEMBERED, api_visibility="private", **AT_ONCE)
     for button in (anew, discard):
         button.click(timed(training.discard), key, photos + view, api_name="discard_training", **AT_ONCE).success(None, js=FORGET)
+    publish.click(
+        training.publish,
+        [key, repository, access, token],
+        published,
+        api_name="publish",
+        concurrency_id="hub",
+        show_progress_on=publish,
+    ).success(None, js="() => ''", outputs=token)
     return key, use
 
 
