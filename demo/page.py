@@ -34,6 +34,10 @@ mask stay as they were, bit for bit. The method is that of
 Your photo and its results lie where only you find them. They are deleted when you close the page, and {KEEP_SECONDS // 60:.0f} minutes later at
 the latest. Nothing is kept, learned from, or reported to anyone.
 
+Photos that you give to training lie where not even this page serves them. They are deleted when you close the page before training began, and
+otherwise when it is done, when you delete it, or a day after anybody last went on with it. Nobody finds a training without its key. In what comes of
+it, and in what you publish, are no photos, and no names of your files.
+
 ### What it is for
 Research and demonstration. Do not use it to deceive, to harass, or on people who did not agree. Every picture that comes out says in its
 metadata that it is generated. The landmark model was trained on iBUG 300-W, whose terms exclude commercial use.

@@ -85,17 +85,17 @@ def train_tab(training: TrainHandlers, page: gr.Blocks, *, login: bool = False) 
             with gr.Row():
                 use = gr.Button("Try it on a photo", variant="primary", elem_id="use-trained")
                 saved = gr.DownloadButton("Download", elem_id="download-trained")
-            with gr.Group(visible=training.hub is not None, elem_id="publishing"):
-                gr.Markdown("### Share it", elem_classes="inside")
-                gr.Markdown(SHARING, elem_classes=["hint", "inside"])
+            with gr.Column(visible=training.hub is not None, elem_id="publishing"):
+                gr.Markdown("## 4 · Sharing", elem_classes="step")
+                gr.Markdown(SHARING, elem_classes="hint")
                 with gr.Row():
                     repository = gr.Textbox(label="Where", placeholder="your-name/name-of-the-face", max_lines=1, min_width=240, elem_id="repository")
                     access = gr.Radio(ACCESS, value="gated", label="Who may use it", min_width=240, elem_id="access")
                 token = gr.Textbox(label="Your token", info=TOKEN, type="password", max_lines=1, visible=not login, elem_id="token")
                 if login:
                     gr.LoginButton(elem_id="login-train")
-                publish = gr.Button("Publish", elem_id="publish")
-                published = gr.HTML(elem_id="published", container=False)
+                publish = gr.Button("Publish", variant="primary", elem_id="publish")
+                published = gr.HTML(elem_id="published")
         preview = shown(
             "preview", "People it never saw, and what it makes of them", alt_text="Held-out faces above, the same with the new face below"
         )
