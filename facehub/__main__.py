@@ -1,4 +1,4 @@
-"""The command line: `python -m facehub swap PHOTO... --identity NAME --out RESULT` and `python -m facehub identities`.
+"""The command line: `python -m facehub swap PHOTO... --identity NAME --out RESULT`, `identities`, and search, look, pull and push for a hub.
 
 Exit codes: 0 all done; 2 wrong use; 1 something could not be done, told in one sentence each on stderr.
 """
@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from . import sharing
 from .errors import BadSetting, FaceHubError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     commands = flags.add_subparsers(dest="command", required=True)
     swap = commands.add_parser("swap", help="swap the faces in photos")
     swap.add_argument("photos", nargs="+", type=pathlib.Path, metavar="PHOTO", help="picture files, or folders of them")
-    swap.add_argument("--identity", required=True, metavar="NAME_OR_FOLDER", help="see `identities`")
+    swap.add_argument("--identity", required=True, metavar="NAME", help="see `identities`; or a folder, or user/name[@revision] that was pulled")
     swap.add_argument("--out", required=True, metavar="FILE_OR_FOLDER", help="a folder gets one PNG a photo, under the photo's name")
     swap.add_argument("--raw", metavar="FILE_OR_FOLDER", help="also write the network's output as it is, before cloning")
     swap.add_argument("--mask", metavar="FILE_OR_FOLDER", help="also write where the photo changed (255 = new face)")
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     swap.add_argument("--json", action="store_true", help="print one JSON object a photo")
     listing = commands.add_parser("identities", help="list the identities at hand")
     listing.add_argument("--json", action="store_true", help="print one JSON object an identity")
+    sharing.add_to(commands)
     return flags
 
 
@@ -76,7 +78,7 @@ def swap_photos(arguments: argparse.Namespace) -> int:
     for index, path in enumerate(photos):
         files = {kind: paths[index] for kind, paths in outputs.items()}
         try:
-            record = {"photo": str(path), "identity": identity.name} | swap_one(swapper, path, files, arguments)
+            record = {"photo": str(path), "identity": identity.handle} | swap_one(swapper, path, files, arguments)
             sentence = f"{path} -> {files['out']}: {len(record['faces'])} face(s), {sum(record['seconds'].values()):.2f} s"
         except FaceHubError as problem:
             failures += 1
@@ -146,12 +148,13 @@ def chosen_device(name: str) -> str:
 def list_identities(arguments: argparse.Namespace) -> int:
     from . import hub
 
-    for identity in hub.identities():
-        record = {"name": identity.name, "title": identity.title, "size": identity.size, "basis": identity.consent["basis"]}
+    for identity in [*hub.identities(), *hub.Hub().pulled()]:
+        record = {"name": identity.handle, "title": identity.title, "size": identity.size, "basis": identity.consent["basis"]}
         if arguments.json:
             print(json.dumps(record | {"folder": str(identity.folder), "metrics": identity.metrics}))
         else:
-            print(f"{record['name']:24} {record['title']:32} {record['size']} px  {record['basis']}")
+            short = f"{identity.repo}@{identity.revision[:7]}" if identity.repo else identity.name
+            print(f"{short:40} {record['title']:32} {record['size']} px  {record['basis']}")
     problems = hub.broken()
     for problem in problems:
         print(problem, file=sys.stderr)
@@ -161,7 +164,7 @@ def list_identities(arguments: argparse.Namespace) -> int:
 def main() -> int:
     arguments = parser().parse_args()
     try:
-        return {"swap": swap_photos, "identities": list_identities}[arguments.command](arguments)
+        return {"swap": swap_photos, "identities": list_identities, **sharing.COMMANDS}[arguments.command](arguments)
     except FaceHubError as problem:
         print(problem, file=sys.stderr)
     except KeyboardInterrupt:

@@ -22,7 +22,7 @@ RESULTS = {
     "to_identity": "cosine to the identity",
     "to_input": "cosine left to the input",
     "sface_to_identity": "cosine to the identity (SFace)",
-    "nme_percent": "landmarks moved (% of the distance between the eyes)",
+    "nme_percent": "landmarks moved (% of eye distance)",
     "pose_degrees": "pose moved (degrees)",
     "expression": "expression moved",
     "light": "light moved",

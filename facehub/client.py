@@ -1,15 +1,15 @@
-"""Talking to a hub: the only huggingface_hub in the project. What its client raises becomes one sentence, and when to try again.
+"""Talking to a hub, through huggingface_hub. What its client raises becomes one sentence (refusals.py).
 
 Everything goes over plain HTTP, not over Xet: files of 4 MB gain nothing from chunks that are shared, mirrors and hubs of one's own need not speak
 Xet, and its transfers run in threads that cannot be stopped. Uploads are handed over as open files, which the client sends by itself (huggingface_hub
-2.4, _commit_api.py, `_upload_files`); downloads go through its `http_get` into a file that we name, because `hf_hub_download` derives file names from
-the ETag that a server sends.
+2.4, _commit_api.py, `_upload_files`). Downloads are streamed through the client's session into a file that we name: `hf_hub_download` derives names
+from the ETag that a server sends, has no limit but the server's word, and keeps nothing of a file that broke off within its first 10 MB.
 """
 
-import errno
+import io
 import pathlib
-import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,29 +17,23 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, ModelInfo, constants, hf_hub_url
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalTokenNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
-from huggingface_hub.file_download import http_get
-from huggingface_hub.utils import WeakFileLock, get_session, hf_raise_for_status
+from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+from huggingface_hub.utils import WeakFileLock, disable_progress_bars, get_session, hf_raise_for_status, logging
 from huggingface_hub.utils._headers import get_token_to_send
-from huggingface_hub.utils._http import parse_ratelimit_headers
 
-from .errors import DiskFull, FaceHubError, HubRefused, HubUnreachable
+from .errors import FaceHubError, HubRefused, HubUnreachable
 from .provenance import VERSION
-from .waiting import Beat, Silent, patiently
+from .refusals import passes, told
+from .waiting import Beat, patiently
 
 T = TypeVar("T")
 
 LISTED = ["cardData", "downloads", "gated", "lastModified", "likes", "private", "safetensors", "sha", "siblings", "tags"]
 """What a listing asks of each repository."""
+
+TRIES = 3
+PAUSE_S = 0.5
+"""Before a second try; a third waits twice as long."""
 
 SLOWEST_BYTES_PER_S = 10_000
 """A transfer slower than that is given up."""
@@ -66,6 +60,13 @@ class Client:
     """Silence after which the hub is asked what is wrong."""
     deadline_s: float = 60.0
     """For one question; a transfer has time for its bytes besides."""
+    stop: threading.Event | None = None
+    """Ends what is going on, once it is set."""
+
+    @property
+    def timeout_s(self) -> float:
+        """For one step of a request: a connection, an answer, the next bytes."""
+        return 2.5 * self.patience_s
 
     @property
     def host(self) -> str:
@@ -115,7 +116,7 @@ class Client:
 
         def work(_: Beat) -> ModelInfo | None:
             try:
-                return self.api.model_info(repo, files_metadata=True, timeout=self.patience_s)
+                return self.api.model_info(repo, files_metadata=True, timeout=self.timeout_s)
             except GatedRepoError:
                 raise
             except RepositoryNotFoundError:
@@ -125,7 +126,7 @@ class Client:
 
     def info(self, repo: str, revision: str | None = None) -> ModelInfo:
         """A repository at a revision: its commit, and its files with sizes and hashes."""
-        return self.ask(lambda _: self.api.model_info(repo, revision=revision, files_metadata=True, timeout=self.patience_s), repo, revision)
+        return self.ask(lambda _: self.api.model_info(repo, revision=revision, files_metadata=True, timeout=self.timeout_s), repo, revision)
 
     def beginning(self, repo: str, commit: str, name: str, count: int) -> bytes:
         """The first `count` bytes of a file, or all of them if it is shorter."""
@@ -133,7 +134,7 @@ class Client:
         def work(beat: Beat) -> bytes:
             data = b""
             wanted = self._headers() | {"Range": f"bytes=0-{count - 1}"}
-            with get_session().stream("GET", self._url(repo, commit, name), headers=wanted, timeout=self.patience_s) as response:
+            with get_session().stream("GET", self._url(repo, commit, name), headers=wanted, timeout=self.timeout_s) as response:
                 hf_raise_for_status(response)
                 for chunk in response.iter_bytes():
                     beat()
@@ -151,20 +152,44 @@ class Client:
         name: str,
         file: pathlib.Path,
         size: int,
-        tell: Callable[[int], None],
-        stop: threading.Event | None = None,
+        tell: Callable[[int], object],
     ) -> None:
-        """Downloads into `file`, going on where an earlier attempt ended; `tell` gets the bytes that are there."""
+        """Downloads into `file`, going on where an earlier attempt ended, in this process or another; `tell` gets the bytes that are there.
+
+        A connection that breaks off, a time-out and trouble on the hub's side are tried again, TRIES times in a row without a new byte.
+        """
 
         def work(beat: Beat) -> None:
-            with open(file, "ab") as opened:
-                if opened.tell() > size:
-                    opened.truncate(0)
-                bar = _Counter(size, opened.tell(), tell, beat)
-                here = {"resume_size": opened.tell(), "expected_size": size, "tqdm_class": lambda **_: bar}
-                http_get(self._url(repo, commit, name), opened, headers=self._headers(), **here)  # pyright: ignore[reportArgumentType]
+            tries = 0
+            while (start := file.stat().st_size if file.exists() else 0) != size:
+                try:
+                    self._stream(self._url(repo, commit, name), file, start if start < size else 0, size, tell, beat)
+                except Exception as problem:
+                    tries = 1 if file.exists() and file.stat().st_size > start else tries + 1
+                    if tries >= TRIES or not passes(problem):
+                        raise
+                    time.sleep(PAUSE_S * tries)
+            tell(size)
 
-        self.ask(work, repo, seconds=size / SLOWEST_BYTES_PER_S, stop=stop)
+        self.ask(work, repo, seconds=size / SLOWEST_BYTES_PER_S)
+
+    def _stream(self, url: str, file: pathlib.Path, start: int, size: int, tell: Callable[[int], object], beat: Beat) -> None:
+        """One attempt at the bytes from `start` on."""
+        headers = self._headers() | ({"Range": f"bytes={start}-"} if start else {})
+        with get_session().stream("GET", url, headers=headers, timeout=self.timeout_s) as response:
+            hf_raise_for_status(response)
+            done = start if response.status_code == 206 else 0
+            with open(file, "r+b" if done else "wb") as opened:
+                opened.seek(done)
+                for chunk in response.iter_bytes():
+                    beat()
+                    done += len(chunk)
+                    if done > size:
+                        raise HubRefused(f"{self.host} sends more than the {size:,} bytes it listed: nothing of it was kept; do not use that hub.")
+                    opened.write(chunk)
+                    tell(done)
+        if done < size:
+            raise HubUnreachable(f"{self.host} sent {done:,} of {size:,} bytes: try again, it goes on from there.", retry_after_s=1)
 
     def who(self) -> dict[str, Any]:
         """Whose token it is, and what it may do."""
@@ -187,8 +212,7 @@ class Client:
         message: str,
         parent: str,
         create_pr: bool,
-        tell: Callable[[int], None],
-        stop: threading.Event | None,
+        tell: Callable[[int], object],
     ) -> CommitInfo:
         """All in one commit on top of `parent`, or none of it; what the hub already holds is not sent again."""
 
@@ -204,28 +228,20 @@ class Client:
                 for file in opened.values():
                     file.close()
 
-        return self.ask(work, repo, seconds=sum(path.stat().st_size for path in add.values()) / SLOWEST_BYTES_PER_S, stop=stop)
+        return self.ask(work, repo, seconds=sum(path.stat().st_size for path in add.values()) / SLOWEST_BYTES_PER_S)
 
-    def ask(
-        self,
-        work: Callable[[Beat[T]], T],
-        repo: str = "",
-        revision: str | None = None,
-        *,
-        seconds: float = 0.0,
-        stop: threading.Event | None = None,
-    ) -> T:
+    def ask(self, work: Callable[[Beat[T]], T], repo: str = "", revision: str | None = None, *, seconds: float = 0.0) -> T:
         """What `work` returns; whatever it raises becomes one sentence."""
         try:
-            return patiently(work, patience_s=self.patience_s, deadline_s=self.deadline_s + seconds, stop=stop, ask=self._what_is_wrong)
+            return patiently(work, patience_s=self.patience_s, deadline_s=self.deadline_s + seconds, stop=self.stop, ask=self._what_is_wrong)
         except FaceHubError:
             raise
         except Exception as problem:
-            raise told(problem, self, repo, revision) from problem
+            raise told(problem, self.endpoint, repo, revision) from problem
 
     def _what_is_wrong(self) -> None:
         """Asks for next to nothing, without the retries behind which the client is silent."""
-        response = get_session().get(f"{self.endpoint}/api/models", params={"limit": 1}, headers=self._headers(), timeout=self.patience_s)
+        response = get_session().get(f"{self.endpoint}/api/models", params={"limit": 1}, headers=self._headers(), timeout=self.timeout_s)
         hf_raise_for_status(response)
 
     def _headers(self) -> dict[str, str]:
@@ -235,110 +251,30 @@ class Client:
         return hf_hub_url(repo, name, revision=commit, endpoint=self.endpoint)
 
 
-class _Counter:
-    """What the client takes for a progress bar."""
-
-    def __init__(self, size: int, done: int, tell: Callable[[int], None], beat: Beat):
-        self.size, self.done, self.tell, self.beat = size, done, tell, beat
-
-    def __enter__(self) -> "_Counter":
-        return self
-
-    def __exit__(self, *_) -> None:
-        pass
-
-    def update(self, count: int) -> None:
-        self.beat()
-        self.done += count
-        if self.done > self.size:
-            raise HubRefused(f"The hub sends more than the {self.size:,} bytes it listed: nothing of it was kept; do not use that hub.")
-        self.tell(self.done)
-
-
 class _Sent:
     """Opens files for the upload and counts what is read of them, once their hashes are known."""
 
-    def __init__(self, tell: Callable[[int], None], beat: Beat):
+    def __init__(self, tell: Callable[[int], object], beat: Beat):
         self.tell, self.beat, self.counting, self.done = tell, beat, False, 0
+        self.guard = threading.Lock()  # the client sends several files at a time
 
     def open(self, path: pathlib.Path) -> Any:
-        import io
-
         sent = self
 
         class Reader(io.BufferedReader):
             def read(self, size: int | None = -1, /) -> bytes:
                 data = super().read(size)
                 sent.beat()
-                if sent.counting:
-                    sent.done += len(data)
-                    sent.tell(sent.done)
+                with sent.guard:
+                    if sent.counting:
+                        sent.done += len(data)
+                        sent.tell(sent.done)
                 return data
 
         return Reader(open(path, "rb", buffering=0))
 
 
-def told(problem: BaseException, client: Client, repo: str, revision: str | None) -> FaceHubError:
-    """The one sentence for what the client raised, by the most telling exception of the chain."""
-    host, chain = client.host, list(_chain(problem))
-    for cause in chain:
-        if isinstance(cause, FaceHubError):
-            return cause
-        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
-            return DiskFull("The disk is full: make room, then try again; what is whole is kept.")
-        if isinstance(cause, OfflineModeIsEnabled):
-            return HubUnreachable("HF_HUB_OFFLINE is set, so no hub is asked: unset it, or use an identity that was pulled before.")
-        if isinstance(cause, LocalTokenNotFoundError):
-            return HubRefused(f"Nobody is logged in to {host}: run `hf auth login`, or set HF_TOKEN.")
-        if isinstance(cause, HFValidationError):
-            return HubRefused(f"{repo[:100]!r} cannot name a repository: write it as user/name.")
-        if isinstance(cause, HfHubHTTPError):
-            return _answered(cause, client, repo, revision)
-    names = {kind.__name__ for cause in chain for kind in type(cause).__mro__}
-    if isinstance(problem, Silent) or "TimeoutException" in names:
-        return HubUnreachable(f"{host} did not answer in time: try again in a while; what already arrived is kept.", retry_after_s=30)
-    if "ConnectError" in names or "ProxyError" in names:
-        return HubUnreachable(f"{host} cannot be reached: check the network, then try again; identities that were pulled before still work.")
-    if "TransportError" in names or "Consistency check failed" in str(problem):
-        return HubUnreachable(f"The connection to {host} broke off: try again, it goes on with what already arrived.", retry_after_s=1)
-    if isinstance(problem, OSError):
-        return FaceHubError(f"{problem.filename or 'The cache'} cannot be written ({problem.strerror or problem}): mend that, then try again.")
-    return HubUnreachable(f"{host} answered in a way that is not a hub's: check the endpoint (HF_ENDPOINT).", retry_after_s=60)
-
-
-def _answered(problem: HfHubHTTPError, client: Client, repo: str, revision: str | None) -> FaceHubError:
-    host, status = client.host, problem.response.status_code
-    if isinstance(problem, GatedRepoError):
-        return HubRefused(f"{repo} is gated: log in, ask for access at {client.endpoint}/{repo}, and try again once it is granted.")
-    if isinstance(problem, RevisionNotFoundError):
-        return HubRefused(f"{repo} has no revision {(revision or '')[:80]!r} on {host}: leave it out, or use a branch, tag or commit that is there.")
-    if isinstance(problem, EntryNotFoundError):
-        return HubRefused(f"{repo} lists a file that {host} does not have: try again later, or tell its owner.")
-    if isinstance(problem, RepositoryNotFoundError) or (status == 404 and repo):
-        return HubRefused(f"{repo} is not on {host}, or is private: check the name, or log in as somebody who may see it.")
-    if status == 401:
-        return HubRefused(f"{host} does not accept the token: log in again with `hf auth login`, or set HF_TOKEN to a valid one.")
-    if status == 403:
-        return HubRefused(f"{host} does not allow this with your token: use one that may write to {repo or 'it'} (at least contribute-repos).")
-    if status in (409, 412):
-        return HubRefused(f"{repo} was changed by somebody else in the meantime: look at the change, then push again.")
-    if status == 429:
-        rate = parse_ratelimit_headers(problem.response.headers)
-        text = problem.response.headers.get("Retry-After", "")
-        pause = rate.reset_in_seconds if rate else int(text) if re.fullmatch(r"\d{1,6}", text) else 60
-        return HubUnreachable(f"{host} is asked too often: wait {pause} seconds, then try again.", retry_after_s=pause)
-    if status >= 500 or status == 408:
-        return HubUnreachable(f"{host} has trouble of its own (HTTP {status}): try again in half a minute.", retry_after_s=30)
-    return HubRefused(f"{host} refused the request (HTTP {status}): {_plain(problem.server_message) or 'it gave no reason'}.")
-
-
-def _plain(text: str | None) -> str:
-    return re.sub(r"[^\w .,:;'()/@-]+", " ", text or "")[:200].strip(" .")
-
-
-def _chain(problem: BaseException | None) -> Iterator[BaseException]:
-    seen = set()
-    while problem is not None and id(problem) not in seen:
-        seen.add(id(problem))
-        yield problem
-        problem = problem.__cause__ or problem.__context__
+def quiet() -> None:
+    """No progress bars and warnings of the client's own, for a command that tells of its progress and failures itself."""
+    logging.set_verbosity_error()
+    disable_progress_bars()

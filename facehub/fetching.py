@@ -5,14 +5,17 @@ the weights; the weights; the samples. Nothing is loadable before all of it was 
 """
 
 import dataclasses
+import errno
 import logging
 import os
 import pathlib
 import re
 import shutil
-import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from . import image, manifest, store, weights, withdrawn
@@ -56,61 +59,63 @@ def look(hub: "Hub", repo: str, revision: str) -> Look:
     hub.withdrawals().check(repo, repo)
     found, files = _resolve(hub, repo, revision)
     listed = tuple((file.name, file.size) for file in files)
-    try:
-        part = _small(hub, repo, found.revision, files)
-    except HubRefused as refusal:
-        return Look(found, listed, "", {}, {}, str(refusal))
-    identity = read(part, complete=False)
+    with _writing(hub, repo):
+        try:
+            folder = _small(hub, repo, found.revision, files)
+        except HubRefused as refusal:
+            return Look(found, listed, "", {}, {}, str(refusal))
+        identity = read(folder, complete=False)
     return Look(found, listed, identity.card, identity.consent, identity.metrics, "")
 
 
 def picture(hub: "Hub", repo: str, revision: str, name: str) -> pathlib.Path:
     """See `Hub.picture`."""
-    found, files = _resolve(hub, *hub._split(f"{repo}@{revision}"))
-    for file in files:
-        if file.name == name and manifest.SAMPLE.fullmatch(name):
-            path = _get(hub, repo, found.revision, file)
-            check_picture(path, repo)
-            return path
+    repo, revision = hub.split(f"{repo}@{revision}")
+    shelf = hub.shelf(repo)
+    if manifest.SAMPLE.fullmatch(name):
+        commit = shelf.pinned(revision) or revision
+        for folder in (shelf.whole(commit), shelf.part(commit)):
+            if (folder / name).is_file():
+                return folder / name
+        found, files = _resolve(hub, repo, revision)
+        for file in files:
+            if file.name == name:
+                with _writing(hub, repo):
+                    return check_picture(_get(hub, repo, found.revision, file), repo)
     raise BadIdentity(f"{repo} has no sample picture {name[:80]!r}: take one of those it lists.")
 
 
-def pull(hub: "Hub", repo: str, revision: str, *, update: bool, progress: "Progress | None", stop: threading.Event | None) -> Identity:
+def pull(hub: "Hub", repo: str, revision: str, *, update: bool, progress: "Progress | None") -> Identity:
     """See `Hub.pull`."""
     shelf = hub.shelf(repo)
     if not update and shelf.pinned(revision):
         return load(hub, repo, revision)
     if hub.client.offline():
-        raise HubUnreachable(f"{repo} was not pulled yet, and HF_HUB_OFFLINE is set: unset it and pull again.")
+        raise HubUnreachable(f"HF_HUB_OFFLINE is set, so {repo} cannot be asked for: unset it and pull again.")
     withdrawals = hub.withdrawals()
     withdrawals.check(repo, repo)
     found, files = _resolve(hub, repo, revision)
     commit = found.revision
     total = sum(file.size for file in files)
-    try:
-        with hub.client.alone(shelf.guard):
-            if shelf.pinned(commit) is None:
-                _check_room(shelf.folder, total)
-                part = _small(hub, repo, commit, files, stop)
-                described = read(part, complete=False)
-                heavy = next(file for file in files if file.name == "model.safetensors")
-                withdrawals.check(repo, sha256=heavy.sha256 or "")
-                count = 8 + weights.MAX_HEADER_BYTES
-                beginning = hub.client.beginning(repo, commit, heavy.name, min(count, heavy.size))
-                weights.check_header(beginning, heavy.size, weights.shapes(described.size), f"{heavy.name} of {repo}")
-                done = 0
-                for file in files:
-                    before = done
-                    _get(hub, repo, commit, file, lambda now, before=before: progress and progress(before + now, total), stop)
-                    done += file.size
-                    if progress:
-                        progress(done, total)
-                for path in sorted((part / "samples").glob("*.png")):
-                    check_picture(path, repo)
-                read(part).generator()
-            shelf.keep(commit, revision)
-    except OSError as problem:
-        raise FaceHubError(f"{shelf.folder} cannot be written ({problem.strerror or problem}): name another folder in FACEHUB_CACHE.") from problem
+    with _writing(hub, repo):
+        if shelf.pinned(commit) is None:
+            _check_room(shelf.folder, total)
+            part = _small(hub, repo, commit, files)
+            described = read(part, complete=False)
+            heavy = next(file for file in files if file.name == "model.safetensors")
+            withdrawals.check(repo, sha256=heavy.sha256 or "")
+            count = 8 + weights.MAX_HEADER_BYTES
+            beginning = hub.client.beginning(repo, commit, heavy.name, min(count, heavy.size))
+            weights.check_header(beginning, heavy.size, weights.shapes(described.size), f"{heavy.name} of {repo}")
+            done = 0
+            for file in files:
+                _get(hub, repo, commit, file, partial(_tell, progress, done, total))
+                done += file.size
+                _tell(progress, done, total, 0)
+            for path in (part / "samples").glob("*.png"):
+                check_picture(path, repo)
+            read(part).generator()
+        shelf.keep(commit, revision)
     return load(hub, repo, revision)
 
 
@@ -172,11 +177,13 @@ def _file(sibling) -> File:
     return File(sibling.rfilename, sibling.size if type(sibling.size) is int else -1, None, sibling.blob_id)
 
 
-def _small(hub: "Hub", repo: str, commit: str, files: list[File], stop: threading.Event | None = None) -> pathlib.Path:
-    """Fetches and checks the JSON files and the card; returns the folder of the unfinished pull."""
+def _small(hub: "Hub", repo: str, commit: str, files: list[File]) -> pathlib.Path:
+    """Fetches and checks the JSON files and the card; returns the folder they lie in: of the unfinished pull, or of the finished one."""
+    if hub.shelf(repo).pinned(commit):
+        return hub.shelf(repo).whole(commit)
     for file in files:
         if file.name.endswith((".json", ".md")):
-            _get(hub, repo, commit, file, stop=stop)
+            _get(hub, repo, commit, file)
     part = hub.shelf(repo).part(commit)
     try:
         check_card(read(part, complete=False).card, repo)
@@ -188,14 +195,14 @@ def _small(hub: "Hub", repo: str, commit: str, files: list[File], stop: threadin
     return part
 
 
-def _get(hub: "Hub", repo: str, commit: str, file: File, tell=None, stop: threading.Event | None = None) -> pathlib.Path:
+def _get(hub: "Hub", repo: str, commit: str, file: File, tell: Callable[[int], object] = id) -> pathlib.Path:
     """One file in the folder of the unfinished pull, with the hash that was listed."""
     shelf = hub.shelf(repo)
     path, rest = shelf.part(commit) / file.name, shelf.folder / f".{commit}.{file.name.replace('/', '-')}.rest"
     if path.is_file() and not path.is_symlink() and file.matches(path):
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    hub.client.fetch(repo, commit, file.name, rest, file.size, tell or (lambda _: None), stop)
+    hub.client.fetch(repo, commit, file.name, rest, file.size, tell)
     if not file.matches(rest):
         rest.unlink(missing_ok=True)
         listed = f"what {hub.client.host} listed (its hash differs)"
@@ -210,14 +217,33 @@ def check_card(card: str, repo: str) -> None:
         raise BadIdentity(f"README.md of {repo} holds {active[0][:40]!r}, which a browser could run: ask its owner for a card of plain Markdown.")
 
 
-def check_picture(path: pathlib.Path, repo: str) -> None:
-    """Raises BadIdentity unless a sample is a PNG of a size to look at."""
+def check_picture(path: pathlib.Path, repo: str) -> pathlib.Path:
+    """The path of a sample that was seen to be a PNG of a size to look at. Raises BadIdentity otherwise."""
     try:
         if not path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n"):
             raise BadIdentity(f"{path.name} of {repo} is no PNG file: ask its owner to mend it.")
         image.read(path, max_megapixels=SAMPLE_MEGAPIXELS)
     except BadPhoto as problem:
         raise BadIdentity(f"A sample picture of {repo} cannot be shown. {problem}") from problem
+    return path
+
+
+@contextmanager
+def _writing(hub: "Hub", repo: str) -> Iterator[None]:
+    """The repository's place in the cache, for this process and thread alone."""
+    shelf = hub.shelf(repo)
+    try:
+        with hub.client.alone(shelf.guard):
+            yield
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(f"The disk of {shelf.folder} is full: make room, then try again; what is whole is kept.") from problem
+        raise FaceHubError(f"{shelf.folder} cannot be written ({problem.strerror or problem}): name another folder in FACEHUB_CACHE.") from problem
+
+
+def _tell(progress: "Progress | None", before: int, total: int, now: int) -> None:
+    if progress:
+        progress(before + now, total)
 
 
 def _check_room(folder: pathlib.Path, size: int) -> None:

@@ -7,7 +7,7 @@ import os
 import pathlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -75,7 +75,7 @@ class Hub:
         """What can be known of `user/name[@revision]` without its weights: card, consent, metrics, files and their sizes."""
         from . import fetching
 
-        return fetching.look(self, *self._split(name))
+        return fetching.look(self, *self.split(name))
 
     def picture(self, repo: str, revision: str, name: str) -> pathlib.Path:
         """A sample picture of a record, fetched, checked and kept. Raises BadIdentity when it is none, or too large."""
@@ -91,7 +91,7 @@ class Hub:
         """
         from . import fetching
 
-        return fetching.pull(self, *self._split(name), update=update, progress=progress, stop=stop)
+        return fetching.pull(self.stoppable(stop), *self.split(name), update=update, progress=progress)
 
     def push(
         self,
@@ -111,13 +111,19 @@ class Hub:
         """
         from . import publishing
 
-        return publishing.push(self, folder, repo, private=private, gated=gated, create_pr=create_pr, progress=progress, stop=stop)
+        return publishing.push(self.stoppable(stop), folder, repo, private=private, gated=gated, create_pr=create_pr, progress=progress)
+
+    def check_push(self, repo: str, consent: dict[str, str], *, private: bool = False, gated: bool = False, create_pr: bool = False) -> None:
+        """Raises what would stop a push before the folder is there: no token, one that may only read, consent that needs a closed repository."""
+        from . import publishing
+
+        publishing.check(self, repo, consent, private=private, gated=gated, create_pr=create_pr)
 
     def load(self, name: str) -> Identity:
         """What was pulled as `user/name[@revision]`, without a network. Raises UnknownIdentity when it was not."""
         from . import fetching
 
-        return fetching.load(self, *self._split(name))
+        return fetching.load(self, *self.split(name))
 
     def pulled(self) -> list[Identity]:
         """All that was pulled and can be read, one a pinned revision, by title."""
@@ -126,7 +132,7 @@ class Hub:
         found = []
         for name in self._pinned():
             try:
-                found.append(fetching.load(self, *self._split(name)))
+                found.append(fetching.load(self, *self.split(name)))
             except FaceHubError:
                 continue
         return sorted({identity.handle: identity for identity in found}.values(), key=lambda identity: identity.title)
@@ -163,6 +169,12 @@ class Hub:
 
         return pathlib.Path(self.cache or os.environ.get(CACHE) or home() / "facehub")
 
+    def stoppable(self, stop: threading.Event | None) -> "Hub":
+        """The same hub, whose calls end with Stopped once `stop` is set."""
+        hub = replace(self)
+        hub.__dict__["client"] = replace(self.client, stop=stop)
+        return hub
+
     def shelf(self, repo: str) -> store.Shelf:
         """The place of one repository in the cache."""
         return store.Shelf(self.place, self.client.host, repo)
@@ -173,14 +185,21 @@ class Hub:
                 lock = shelf.read()
             except BadIdentity:
                 continue
-            yield from (f"{shelf.repo}@{revision}" for revision in lock["pins"] or lock["commits"])
+            yield from (f"{shelf.repo}@{revision}" for revision in [*lock["pins"], *sorted(lock["commits"].keys() - set(lock["pins"].values()))])
 
     @staticmethod
-    def _split(name: str) -> tuple[str, str]:
+    def split(name: str) -> tuple[str, str]:
         parts = store.split(name)
         if parts is None:
             raise UnknownIdentity(f"{name[:100]!r} is no identity on a hub: write it as user/name or user/name@revision.")
         return parts
+
+
+def quiet() -> None:
+    """Silences huggingface_hub's own progress bars and warnings, for the whole process."""
+    from .client import quiet as silence
+
+    silence()
 
 
 def load(name_or_folder: str | os.PathLike, *, hub: Hub | None = None) -> Identity:

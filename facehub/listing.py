@@ -102,7 +102,7 @@ def _metrics(card: dict[str, Any]) -> dict[str, float]:
     results = card.get("eval_results")
     for result in results[:20] if isinstance(results, list) else []:
         value: Any = getattr(result, "metric_value", None)
-        name = plain(getattr(result, "metric_name", None) or getattr(result, "metric_type", None), 40)
+        name = plain(getattr(result, "metric_name", None) or getattr(result, "metric_type", None), 60)
         if name and type(value) in (int, float) and math.isfinite(value):
             found.setdefault(name, float(value))
     return found

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,27 +41,16 @@ def push(
     gated: bool,
     create_pr: bool,
     progress: "Progress | None",
-    stop: threading.Event | None,
 ) -> Pushed:
     """See `Hub.push`."""
-    if create_pr and (private or gated):
-        raise BadSetting("A proposal cannot change who may read the repository: leave out --private and --gated, or --create-pr.")
-    if (parts := store.split(repo)) is None or parts != (repo, "main"):
-        raise BadSetting(f"{repo[:100]!r} cannot name a repository: write it as user/name.")
     identity = read(folder)
     identity.generator()
     check_card(identity.card, identity.folder.name)
     for path in identity.samples:
         check_picture(path, identity.folder.name)
     hub.withdrawals().check(identity.title, repo, store.sha256(identity.folder / "model.safetensors"))
-    _may_write(hub)
-    info = hub.client.find(repo)
-    closed = private or gated or (info is not None and bool(info.private or info.gated))
-    if identity.consent["basis"] == "research" and not closed:
-        raise HubRefused(f"{identity.title} is for research only: push with --private, or with --gated to grant access one by one.")
+    info = check(hub, repo, identity.consent, private=private, gated=gated, create_pr=create_pr)
     if info is None:
-        if create_pr:
-            raise HubRefused(f"{repo} is not on {hub.client.host}, or is private: there is nothing to propose to, so push without --create-pr.")
         hub.client.create(repo, private)
         info = hub.client.info(repo)
     if (private and not info.private) or (gated and not info.gated):
@@ -76,10 +64,30 @@ def push(
     tell = (lambda done: progress(min(done, total), total)) if progress else (lambda _: None)
     parent = info.sha or ""
     message = f"{identity.title}, by facehub {VERSION}"
-    made = hub.client.commit(repo, add, remove, message=message, parent=parent, create_pr=create_pr, tell=tell, stop=stop)
+    made = hub.client.commit(repo, add, remove, message=message, parent=parent, create_pr=create_pr, tell=tell)
     if progress:
         progress(total, total)
     return Pushed(repo, made.oid, f"{hub.client.endpoint}/{repo}", made.pr_url or "", made.oid == parent)
+
+
+def check(hub: "Hub", repo: str, consent: dict[str, str], *, private: bool, gated: bool, create_pr: bool) -> "ModelInfo | None":
+    """See `Hub.check_push`; returns the repository as it is now, None when it is yet to be made."""
+    host = hub.client.host
+    if (parts := store.split(repo)) is None or parts != (repo, "main"):
+        raise BadSetting(f"{repo[:100]!r} cannot name a repository: write it as user/name.")
+    if create_pr and (private or gated):
+        raise BadSetting("A proposal cannot change who may read the repository: leave out --private and --gated, or --create-pr.")
+    if not hub.client.has_token():
+        raise HubRefused(f"Nobody is logged in to {host}: run `hf auth login`, or set HF_TOKEN to a token that may write.")
+    if hub.client.who().get("auth", {}).get("accessToken", {}).get("role") == "read":
+        raise HubRefused(f"The token may only read: make one at {hub.client.endpoint}/settings/tokens that may write, or log in with it.")
+    info = hub.client.find(repo)
+    closed = private or gated or (info is not None and bool(info.private or info.gated))
+    if consent["basis"] == "research" and not closed:
+        raise HubRefused(f"The consent record says research only: push {repo} with --private, or with --gated to grant access one by one.")
+    if info is None and create_pr:
+        raise HubRefused(f"{repo} is not on {host}, or is private: there is nothing to propose to, so push without --create-pr.")
+    return info
 
 
 def who(hub: "Hub") -> str | None:
@@ -94,14 +102,6 @@ def _renew(identity: Identity) -> None:
         card.renew(folder, title=identity.title, size=identity.size, consent=identity.consent, metrics=identity.metrics)
     except OSError as problem:
         raise FaceHubError(f"The card in {folder} cannot be renewed ({problem.strerror}): copy the folder to where you may write.") from problem
-
-
-def _may_write(hub: "Hub") -> None:
-    if not hub.client.has_token():
-        raise HubRefused(f"Nobody is logged in to {hub.client.host}: run `hf auth login`, or set HF_TOKEN to a token that may write.")
-    token = hub.client.who().get("auth", {}).get("accessToken", {})
-    if token.get("role") == "read":
-        raise HubRefused(f"The token may only read: make one at {hub.client.endpoint}/settings/tokens that may write, or log in with it.")
 
 
 def _difference(folder: pathlib.Path, repo: str, info: "ModelInfo") -> tuple[dict[str, pathlib.Path], list[str]]:

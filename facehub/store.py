@@ -83,7 +83,7 @@ class Shelf:
     def keep(self, commit: str, revision: str) -> pathlib.Path:
         """Makes a whole folder of the finished part, then writes it down. The caller holds `guard`."""
         part, whole, lock = self.part(commit), self.whole(commit), self.read()
-        if part.is_dir():
+        if commit not in lock["commits"]:
             hashes = {path.relative_to(part).as_posix(): sha256(path) for path in sorted(part.rglob("*")) if path.is_file()}
             shutil.rmtree(whole, ignore_errors=True)
             os.replace(part, whole)

@@ -1,0 +1,107 @@
+"""What went wrong at a hub, in one sentence, and whether it passes. The exceptions are huggingface_hub's, and those of the HTTP library below it.
+
+The HTTP library is httpx up to huggingface_hub 1 and httpx2 since; its exceptions have the same names in both, and are told by them.
+
+    what happened                  the sentence says          tried again
+    no network                     cannot be reached          by the visitor; what was pulled works
+    time-out                       did not answer in time     a download: 3 times; else by the visitor, after 30 s
+    cut off in mid-download        broke off                  3 times without a new byte, from where it broke off; then by the visitor, at once
+    5xx                            trouble of its own         a download: 3 times; else by the visitor, after 30 s
+    429                            asked too often            by the visitor, after the pause that the hub names
+    401, 403, gated, 404, 409      what must change           never: somebody must act first
+    disk full                      make room                  never
+"""
+
+import errno
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalTokenNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.utils._http import parse_ratelimit_headers
+
+from .errors import DiskFull, FaceHubError, HubRefused, HubUnreachable
+from .waiting import Silent
+
+
+def told(problem: BaseException, endpoint: str, repo: str, revision: str | None) -> FaceHubError:
+    """The one sentence for what the client raised, by the most telling exception of the chain."""
+    host, chain = urlsplit(endpoint).netloc, list(_chain(problem))
+    for cause in chain:
+        if isinstance(cause, FaceHubError):
+            return cause
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            return DiskFull("The disk is full: make room, then try again; what is whole is kept.")
+        if isinstance(cause, OfflineModeIsEnabled):
+            return HubUnreachable("HF_HUB_OFFLINE is set, so no hub is asked: unset it, or use an identity that was pulled before.")
+        if isinstance(cause, LocalTokenNotFoundError):
+            return HubRefused(f"Nobody is logged in to {host}: run `hf auth login`, or set HF_TOKEN.")
+        if isinstance(cause, HFValidationError):
+            return HubRefused(f"{repo[:100]!r} cannot name a repository: write it as user/name.")
+        if isinstance(cause, HfHubHTTPError):
+            return _answered(cause, endpoint, repo, revision)
+    names = {kind.__name__ for cause in chain for kind in type(cause).__mro__}
+    if isinstance(problem, Silent) or "TimeoutException" in names:
+        return HubUnreachable(f"{host} did not answer in time: try again in a while; what already arrived is kept.", retry_after_s=30)
+    if "ConnectError" in names or "ProxyError" in names:
+        return HubUnreachable(f"{host} cannot be reached: check the network, then try again; identities that were pulled before still work.")
+    if "TransportError" in names:
+        return HubUnreachable(f"The connection to {host} broke off: try again, it goes on with what already arrived.", retry_after_s=1)
+    if isinstance(problem, OSError):
+        return FaceHubError(f"{problem.filename or 'The cache'} cannot be written ({problem.strerror or problem}): mend that, then try again.")
+    return HubUnreachable(f"{host} answered in a way that is not a hub's: check the endpoint (HF_ENDPOINT).", retry_after_s=60)
+
+
+def _answered(problem: HfHubHTTPError, endpoint: str, repo: str, revision: str | None) -> FaceHubError:
+    host, status = urlsplit(endpoint).netloc, problem.response.status_code
+    if isinstance(problem, GatedRepoError):
+        return HubRefused(f"{repo} is gated: log in, ask for access at {endpoint}/{repo}, and try again once it is granted.")
+    if isinstance(problem, RevisionNotFoundError):
+        return HubRefused(f"{repo} has no revision {(revision or '')[:80]!r} on {host}: leave it out, or use a branch, tag or commit that is there.")
+    if isinstance(problem, EntryNotFoundError):
+        return HubRefused(f"{repo} lists a file that {host} does not have: try again later, or tell its owner.")
+    if isinstance(problem, RepositoryNotFoundError) or (status == 404 and repo):
+        return HubRefused(f"{repo} is not on {host}, or is private: check the name, or log in as somebody who may see it.")
+    if status == 401:
+        return HubRefused(f"{host} does not accept the token: log in again with `hf auth login`, or set HF_TOKEN to a valid one.")
+    if status == 403:
+        return HubRefused(f"{host} does not allow this with your token: use one that may write to {repo or 'it'} (at least contribute-repos).")
+    if status in (409, 412):
+        return HubRefused(f"{repo} was changed by somebody else in the meantime: look at the change, then push again.")
+    if status == 429:
+        rate = parse_ratelimit_headers(problem.response.headers)
+        text = problem.response.headers.get("Retry-After", "")
+        pause = rate.reset_in_seconds if rate else int(text) if re.fullmatch(r"\d{1,6}", text) else 60
+        return HubUnreachable(f"{host} is asked too often: wait {pause} seconds, then try again.", retry_after_s=pause)
+    if status >= 500 or status == 408:
+        return HubUnreachable(f"{host} has trouble of its own (HTTP {status}): try again in half a minute.", retry_after_s=30)
+    return HubRefused(f"{host} refused the request (HTTP {status}): {_plain(problem.server_message) or 'it gave no reason'}.")
+
+
+def passes(problem: BaseException) -> bool:
+    """Whether a failure may be over in a moment."""
+    names = {kind.__name__ for cause in _chain(problem) for kind in type(cause).__mro__}
+    if isinstance(problem, HfHubHTTPError):
+        return problem.response.status_code >= 500
+    return isinstance(problem, HubUnreachable) or ("TransportError" in names and "ConnectError" not in names)
+
+
+def _plain(text: str | None) -> str:
+    return re.sub(r"[^\w .,:;'()/@-]+", " ", text or "")[:200].strip(" .")
+
+
+def _chain(problem: BaseException | None) -> Iterator[BaseException]:
+    seen = set()
+    while problem is not None and id(problem) not in seen:
+        seen.add(id(problem))
+        yield problem
+        problem = problem.__cause__ or problem.__context__
