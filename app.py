@@ -28,8 +28,7 @@ from facehub.swap import Swapper  # noqa: E402
 from train.config import Config  # noqa: E402
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
-space = bool(os.environ.get("SPACE_ID"))
-alone = not space and os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1") in ("127.0.0.1", "localhost")
+alone = "SPACE_ID" not in os.environ and os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1") in ("127.0.0.1", "localhost")
 finder, visits = Finder(), Visits(uploads)
 hub = HubHandlers(Hub(token=None if alone else False), visits)  # the owner's own token is for the owner only
 work = {
@@ -48,7 +47,7 @@ handlers = Handlers(
     examples=EXAMPLES,
     elsewhere=[training.find, hub.find],
 )
-demo = build(handlers, training, hub, login=space)
+demo = build(handlers, training, hub, login="OAUTH_CLIENT_ID" in os.environ)
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # end tidily, so that the uploads go

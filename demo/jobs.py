@@ -181,7 +181,8 @@ class Jobs:
         """A new run without photos; returns its key."""
         self.sweep()
         key = secrets.token_urlsafe(16)
-        (self.root / key / "photos").mkdir(parents=True, mode=0o700)
+        (self.root / key).mkdir(mode=0o700)
+        (self.root / key / "photos").mkdir()
         self._write(key, {"title": "", "names": {}, "sentence": ""})
         timer = threading.Timer(self.keep_seconds + 1, self.sweep)
         timer.daemon = True
@@ -229,7 +230,10 @@ class Jobs:
         if not file.is_file():
             return None
         told = json.loads(file.read_text(encoding="utf-8"))
-        photos = [Looked(folder / "photos" / row["name"], record["names"][row["name"]], row["reason"] or "") for row in told["photos"]]
+        photos = []
+        for row in told["photos"]:
+            name = record["names"][row["name"]]
+            photos.append(Looked(folder / "photos" / row["name"], name, (row["reason"] or "").replace(row["name"], name)))
         return Report(photos, told["warnings"]) if len(photos) == len(record["names"]) else None
 
     def start(self, key: str, title: str = "", consent: Mapping[str, str] | None = None) -> None:
@@ -302,14 +306,13 @@ class Jobs:
     def discard(self, key: str) -> None:
         """Deletes all of a run, at work or not."""
         folder, _ = self._open(key)
-        with self._lock:
+        with self._lock:  # whoever follows the process waits until all is gone
             training = self._training if self._training and self._training.key == key else None
             if training:
                 training.asked = True
                 training.process.kill()
-        if training:
-            training.process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+                training.process.wait()
+            shutil.rmtree(folder, ignore_errors=True)
 
     def sweep(self) -> None:
         """Deletes runs that nobody went on with."""

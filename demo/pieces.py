@@ -126,7 +126,7 @@ def measures(metrics: Mapping) -> str:
     told = [
         f"<div><dt>{meaning}</dt><dd>{form.format(float(row[key]))}</dd></div>"
         for key, (meaning, form) in MEASURES.items()
-        if isinstance(row.get(key), (int, float)) and abs(row[key]) < 1e6
+        if type(row.get(key)) in (int, float) and abs(row[key]) < 1e6
     ]
     return f'<dl class="measures">{"".join(told)}</dl>' if told else ""
 

@@ -112,12 +112,12 @@ class TrainHandlers:
         self,
         key: str,
         title: str,
-        basis: str,
+        basis: str | None,
         whose: str,
         scope: str,
         date: str,
         contact: str,
-        licence: str,
+        licence: str | None,
         request: gr.Request | None = None,
     ) -> View:
         """Starts training on the photos of a run. `title`: the name to show; the others are the fields of the consent record."""
@@ -262,7 +262,9 @@ class TrainHandlers:
         folder = self.visits.folder(session)
         pictures = [(photo, _thumbnail(photo, folder)) for photo in report.photos]
         kept = [(small, photo.name) for photo, small in pictures if not photo.reason]
-        left_out = [(small, f"{photo.name}: {photo.reason}") for photo, small in pictures if photo.reason]
+        left_out = [
+            (small, photo.reason if photo.name in photo.reason else f"{photo.name}: {photo.reason}") for photo, small in pictures if photo.reason
+        ]
         return Photos(key, pieces.photos(report), kept, left_out)
 
 

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Callable
 
 import gradio as gr
-from gradio.data_classes import ListFiles
+from gradio.data_classes import FileData, ListFiles
 
 from .handlers import BASIS
 from .look import AT_ONCE, shown, tiles
@@ -142,6 +142,6 @@ def timed(handler: Callable[..., View | Run]) -> Callable[..., tuple]:
     return wrapped
 
 
-def as_dropped(payload: ListFiles | None) -> list[str]:
+def as_dropped(payload: ListFiles | FileData | None) -> list[str]:
     """gr.File would leave an empty file behind for each, and refuse in its own words; training has a sentence for each photo that is none."""
-    return [file.path for file in payload.root] if payload else []
+    return [file.path for file in (payload.root if isinstance(payload, ListFiles) else filter(None, [payload]))]
