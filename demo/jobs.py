@@ -38,6 +38,9 @@ from .outlook import FIRST, Outlook, Place
 DAY_SECONDS = 24 * 3600.0
 """How long a run is kept that nobody goes on with."""
 
+MOST_RUNS = 50
+"""Kept at a time, whatever their state."""
+
 MOST_PHOTOS = 400
 LEAST_PHOTOS = 16
 """As many must be kept as training compares with each input."""
@@ -178,8 +181,10 @@ class Jobs:
         self.sweep()
 
     def begin(self) -> str:
-        """A new run without photos; returns its key."""
+        """A new run without photos; returns its key. Raises Busy where there are many already."""
         self.sweep()
+        if sum(1 for _ in self.root.glob("*/run.json")) >= MOST_RUNS:
+            raise Busy("There are too many unfinished trainings on this server: please try again tomorrow.")
         key = secrets.token_urlsafe(16)
         (self.root / key).mkdir(mode=0o700)
         (self.root / key / "photos").mkdir()
@@ -190,10 +195,15 @@ class Jobs:
         return key
 
     def add(self, key: str, files: Sequence[Path]) -> int:
-        """Takes photos in, as links or copies; returns how many there are. Raises BadSetting where they are too many or there is no room."""
+        """Takes photos in, as links or copies; returns how many there are.
+
+        Raises BadSetting when they are too many or training has begun, Busy when there is no room.
+        """
         folder, record = self._open(key)
         with self._lock:
             names: dict[str, str] = record["names"]
+            if record["title"]:
+                raise BadSetting("This training has begun, with the photos it had: delete it, or start another one.")
             if len(names) + len(files) > MOST_PHOTOS:
                 raise BadSetting(f"{len(names) + len(files)} photos are more than the {MOST_PHOTOS} that can be taken: choose 60 to 100 good ones.")
             if shutil.disk_usage(self.root).free < LEAST_FREE_BYTES:

@@ -13,6 +13,7 @@ from facehub import image
 selenium = pytest.importorskip("selenium", reason="the browser tests drive Chromium through selenium: pip install selenium")
 
 from selenium import webdriver  # noqa: E402
+from selenium.common.exceptions import StaleElementReferenceException  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 
@@ -33,7 +34,9 @@ class Visitor:
         self.see("#go")
 
     def wait(self, condition: Callable, seconds: float = 40):
-        return WebDriverWait(self.driver, seconds, poll_frequency=0.05).until(lambda _: condition())
+        """What a condition comes to once it holds; parts that the page replaces meanwhile are looked for again."""
+        waiting = WebDriverWait(self.driver, seconds, poll_frequency=0.05, ignored_exceptions=[StaleElementReferenceException])
+        return waiting.until(lambda _: condition())
 
     def all(self, selector: str) -> list:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)

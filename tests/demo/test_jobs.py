@@ -131,6 +131,24 @@ def test_a_traceback_is_for_the_log(jobs, ready, monkeypatch, caplog):
     assert "ZeroDivisionError: deep inside" in caplog.text
 
 
+def test_a_training_keeps_the_photos_it_began_with(jobs, ready, snapshots, gate):
+    key = ready()
+    jobs.start(key, "Zoë", CONSENT)
+    with pytest.raises(BadSetting, match="This training has begun"):
+        jobs.add(key, snapshots(1))
+
+
+def test_a_server_takes_in_only_so_many(jobs, monkeypatch):
+    monkeypatch.setattr("demo.jobs.MOST_RUNS", 3)
+    for _ in range(3):
+        jobs.begin()
+    with pytest.raises(Busy, match="too many unfinished trainings"):
+        jobs.begin()
+    for record in jobs.root.glob("*/run.json"):
+        os.utime(record, (0, 0))
+    assert jobs.begin()
+
+
 def test_discarded_at_work_nothing_is_left_of_it(jobs, ready, gate):
     key = ready()
     jobs.start(key, "Zoë", CONSENT)
