@@ -19,6 +19,7 @@ _HOMES = {
     "Swapped": "types",
     "Generator": "generators",
     "Identity": "identity",
+    "Hub": "hub",
     "load": "hub",
     "identities": "hub",
     "save": "identity",
@@ -27,7 +28,11 @@ _HOMES = {
     "NoFace": "errors",
     "BadIdentity": "errors",
     "UnknownIdentity": "errors",
+    "Withdrawn": "errors",
     "HubUnreachable": "errors",
+    "HubRefused": "errors",
+    "DiskFull": "errors",
+    "Stopped": "errors",
     "BadSetting": "errors",
 }
 

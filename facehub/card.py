@@ -1,7 +1,7 @@
 """The card of an identity, README.md: front matter that the hub reads (tags, licence, results, terms of access), and text from a template.
 
-What the front matter may hold: https://huggingface.co/docs/hub/model-cards and https://huggingface.co/docs/hub/models-gated. Values are written as
-JSON, which is YAML.
+What the front matter may hold: https://github.com/huggingface/hub-docs/blob/main/modelcard.md and https://huggingface.co/docs/hub/models-gated.
+Values are written as JSON, which is YAML.
 """
 
 import json
@@ -45,14 +45,17 @@ def write(part: pathlib.Path, *, config: dict, consent: dict, metrics: dict, tra
     (part / "README.md").write_text(front + body, encoding="utf-8")
 
 
-def renew(folder: pathlib.Path, *, title: str, size: int, consent: dict, metrics: dict) -> None:
-    """Replaces the front matter of a card by what the folder's records say today; the text below stays. Raises OSError."""
+def renew(folder: pathlib.Path, *, title: str, size: int, consent: dict, metrics: dict, licence_link: str = "") -> None:
+    """Replaces the front matter of a card by what the folder's records say today; the text below stays. Raises OSError.
+
+    `licence_link` is where the consent record will be read; a hub takes no relative one.
+    """
     file = folder / "README.md"
     old = file.read_text(encoding="utf-8")
     training = folder / "training.json"
     base = json.loads(training.read_text(encoding="utf-8")).get("started_from") if training.is_file() else None
     body = re.sub(r"\A---\r?\n.*?\r?\n---\r?\n", "", old, flags=re.DOTALL)
-    new = front_matter(title=title, size=size, consent=consent, metrics=metrics, base=base) + body
+    new = front_matter(title=title, size=size, consent=consent, metrics=metrics, base=base, licence_link=licence_link) + body
     if new != old:
         handle, part = tempfile.mkstemp(dir=folder, prefix=".README.")
         try:
@@ -64,14 +67,14 @@ def renew(folder: pathlib.Path, *, title: str, size: int, consent: dict, metrics
             pathlib.Path(part).unlink(missing_ok=True)
 
 
-def front_matter(*, title: str, size: int, consent: dict, metrics: dict, base: object = None) -> str:
+def front_matter(*, title: str, size: int, consent: dict, metrics: dict, base: object = None, licence_link: str = "") -> str:
     """The YAML block. `base`: what the network was grown from; named when it is a repository."""
     fields: dict[str, object] = {
         "library_name": "facehub",
         "pipeline_tag": "image-to-image",
         "license": "other",
         "license_name": "see-consent",
-        "license_link": "consent.json",
+        **({"license_link": licence_link} if licence_link else {}),
         "tags": [*TAGS, f"consent-{consent['basis']}", f"{size}px"],
         "model_name": title,
     }

@@ -11,15 +11,14 @@ import pathlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, ModelInfo, constants, hf_hub_url
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
-from huggingface_hub.utils import WeakFileLock, disable_progress_bars, get_session, hf_raise_for_status, logging
-from huggingface_hub.utils._headers import get_token_to_send
+from huggingface_hub.utils import WeakFileLock, build_hf_headers, disable_progress_bars, get_session, hf_raise_for_status, logging
 
 from .errors import FaceHubError, HubRefused, HubUnreachable
 from .provenance import VERSION
@@ -30,6 +29,8 @@ T = TypeVar("T")
 
 LISTED = ["cardData", "downloads", "gated", "lastModified", "likes", "private", "safetensors", "sha", "siblings", "tags"]
 """What a listing asks of each repository."""
+
+SORTS = {"downloads": "downloads", "likes": "likes", "last_modified": "lastModified", "trending_score": "trendingScore"}
 
 TRIES = 3
 PAUSE_S = 0.5
@@ -57,7 +58,7 @@ class Client:
     token: str | bool | None = field(default=None, repr=False)
     """None: the one that is stored, if any; False: none."""
     patience_s: float = 4.0
-    """Silence after which the hub is asked what is wrong."""
+    """Silence in an upload after which the hub is asked what is wrong."""
     deadline_s: float = 60.0
     """For one question; a transfer has time for its bytes besides."""
     stop: threading.Event | None = None
@@ -88,35 +89,40 @@ class Client:
         with WeakFileLock(file):
             yield
 
-    def listing(self, tags: Iterable[str], text: str, author: str, sort: Any, limit: int) -> list[ModelInfo]:
-        """Repositories that have all these tags."""
+    def listing(self, tags: Iterable[str], text: str, author: str, sort: str, limit: int) -> list[ModelInfo]:
+        """Repositories that have all these tags.
+
+        `HfApi.list_models` would wait without a limit, sleep up to half a minute between tries, close the session that all share when there is no
+        network, and give up all of a listing for one card that it cannot parse (a key `self` in the front matter, say). So: its request and its
+        records, one by one.
+        """
+        questions = {"filter": [*tags], "search": text, "author": author, "sort": SORTS[sort], "limit": limit, "expand": LISTED}
 
         def work(beat: Beat) -> list[ModelInfo]:
-            found = []
-            expand: list[Any] = [*LISTED]
-            questions = {"filter": [*tags], "search": text or None, "author": author or None, "sort": sort, "limit": limit}
-            try:
-                for info in self.api.list_models(**questions, expand=expand):
-                    beat()
-                    found.append(info)
-            except (TypeError, ValueError, KeyError, AttributeError):
-                # One card's front matter can make the client's parser raise for all (a key `self`, say): then without the cards.
-                expand.remove("cardData")
-                found = [*self.api.list_models(**questions, expand=expand)]
-            return found
+            found: list[ModelInfo] = []
+            address, asked = f"{self.endpoint}/api/models", {key: value for key, value in questions.items() if value}
+            while address and len(found) < limit:
+                beat()
+                response = get_session().get(address, params=asked or None, headers=self._headers(), timeout=self.timeout_s)
+                hf_raise_for_status(response)
+                for item in response.json():
+                    with suppress(TypeError, ValueError, KeyError, AttributeError):
+                        found.append(_sound(ModelInfo(**item)))
+                address, asked = response.links.get("next", {}).get("url"), {}
+            return found[:limit]
 
         return self.ask(work)
 
     def has_token(self) -> bool:
         """Whether anything would be sent as a token."""
-        return get_token_to_send(self.token) is not None
+        return "authorization" in self._headers()
 
     def find(self, repo: str) -> ModelInfo | None:
         """The repository as it is now; None when there is none that this token may see."""
 
         def work(_: Beat) -> ModelInfo | None:
             try:
-                return self.api.model_info(repo, files_metadata=True, timeout=self.timeout_s)
+                return _sound(self.api.model_info(repo, files_metadata=True, timeout=self.timeout_s))
             except GatedRepoError:
                 raise
             except RepositoryNotFoundError:
@@ -126,24 +132,11 @@ class Client:
 
     def info(self, repo: str, revision: str | None = None) -> ModelInfo:
         """A repository at a revision: its commit, and its files with sizes and hashes."""
-        return self.ask(lambda _: self.api.model_info(repo, revision=revision, files_metadata=True, timeout=self.timeout_s), repo, revision)
 
-    def beginning(self, repo: str, commit: str, name: str, count: int) -> bytes:
-        """The first `count` bytes of a file, or all of them if it is shorter."""
+        def work(_: Beat) -> ModelInfo:
+            return _sound(self.api.model_info(repo, revision=revision, files_metadata=True, timeout=self.timeout_s))
 
-        def work(beat: Beat) -> bytes:
-            data = b""
-            wanted = self._headers() | {"Range": f"bytes=0-{count - 1}"}
-            with get_session().stream("GET", self._url(repo, commit, name), headers=wanted, timeout=self.timeout_s) as response:
-                hf_raise_for_status(response)
-                for chunk in response.iter_bytes():
-                    beat()
-                    data += chunk
-                    if len(data) >= count:
-                        break
-            return data[:count]
-
-        return self.ask(work, repo)
+        return self.ask(work, repo, revision)
 
     def fetch(
         self,
@@ -152,31 +145,34 @@ class Client:
         name: str,
         file: pathlib.Path,
         size: int,
-        tell: Callable[[int], object],
+        *,
+        until: int | None = None,
+        tell: Callable[[int], object] = id,
     ) -> None:
-        """Downloads into `file`, going on where an earlier attempt ended, in this process or another; `tell` gets the bytes that are there.
+        """Downloads into `file` what of its `size` bytes is not there yet, of the first `until` if given; `tell` gets the bytes that are there.
 
-        A connection that breaks off, a time-out and trouble on the hub's side are tried again, TRIES times in a row without a new byte.
+        It goes on where an earlier attempt ended, in this process or another. A connection that breaks off, a time-out and trouble on the hub's side
+        are tried again, TRIES times in a row without a new byte.
         """
+        end = size if until is None else min(until, size)
 
         def work(beat: Beat) -> None:
             tries = 0
-            while (start := file.stat().st_size if file.exists() else 0) != size:
+            while (start := _size(file)) < end or start > size:
                 try:
-                    self._stream(self._url(repo, commit, name), file, start if start < size else 0, size, tell, beat)
+                    self._stream(self._url(repo, commit, name), file, start if start < size else 0, end, tell, beat)
                 except Exception as problem:
-                    tries = 1 if file.exists() and file.stat().st_size > start else tries + 1
+                    tries = 1 if _size(file) > start else tries + 1
                     if tries >= TRIES or not passes(problem):
                         raise
                     time.sleep(PAUSE_S * tries)
-            tell(size)
+            file.touch()  # an empty one has no bytes to ask for
 
         self.ask(work, repo, seconds=size / SLOWEST_BYTES_PER_S)
 
-    def _stream(self, url: str, file: pathlib.Path, start: int, size: int, tell: Callable[[int], object], beat: Beat) -> None:
-        """One attempt at the bytes from `start` on."""
-        headers = self._headers() | ({"Range": f"bytes={start}-"} if start else {})
-        with get_session().stream("GET", url, headers=headers, timeout=self.timeout_s) as response:
+    def _stream(self, url: str, file: pathlib.Path, start: int, end: int, tell: Callable[[int], object], beat: Beat) -> None:
+        """One attempt at the bytes from `start` to `end`."""
+        with get_session().stream("GET", url, headers=self._headers() | {"Range": f"bytes={start}-{end - 1}"}, timeout=self.timeout_s) as response:
             hf_raise_for_status(response)
             done = start if response.status_code == 206 else 0
             with open(file, "r+b" if done else "wb") as opened:
@@ -184,12 +180,12 @@ class Client:
                 for chunk in response.iter_bytes():
                     beat()
                     done += len(chunk)
-                    if done > size:
-                        raise HubRefused(f"{self.host} sends more than the {size:,} bytes it listed: nothing of it was kept; do not use that hub.")
+                    if done > end:
+                        raise HubRefused(f"{self.host} sends more than the {end:,} bytes that it lists: nothing was kept; do not use that hub.")
                     opened.write(chunk)
                     tell(done)
-        if done < size:
-            raise HubUnreachable(f"{self.host} sent {done:,} of {size:,} bytes: try again, it goes on from there.", retry_after_s=1)
+        if done < end:
+            raise HubUnreachable(f"{self.host} sent {done:,} of {end:,} bytes: try again, it goes on from there.", retry_after_s=1.0)
 
     def who(self) -> dict[str, Any]:
         """Whose token it is, and what it may do."""
@@ -228,27 +224,50 @@ class Client:
                 for file in opened.values():
                     file.close()
 
-        return self.ask(work, repo, seconds=sum(path.stat().st_size for path in add.values()) / SLOWEST_BYTES_PER_S)
+        seconds = sum(path.stat().st_size for path in add.values()) / SLOWEST_BYTES_PER_S
+        return self.ask(work, repo, seconds=seconds, wonder=self._what_is_wrong)
 
-    def ask(self, work: Callable[[Beat[T]], T], repo: str = "", revision: str | None = None, *, seconds: float = 0.0) -> T:
-        """What `work` returns; whatever it raises becomes one sentence."""
+    def ask(
+        self,
+        work: Callable[[Beat[T]], T],
+        repo: str = "",
+        revision: str | None = None,
+        *,
+        seconds: float = 0.0,
+        wonder: Callable[[], object] | None = None,
+    ) -> T:
+        """What `work` returns; whatever it raises becomes one sentence. `wonder` is called when it is silent for long."""
         try:
-            return patiently(work, patience_s=self.patience_s, deadline_s=self.deadline_s + seconds, stop=self.stop, ask=self._what_is_wrong)
+            return patiently(work, patience_s=self.patience_s, deadline_s=self.deadline_s + seconds, stop=self.stop, ask=wonder)
         except FaceHubError:
             raise
         except Exception as problem:
             raise told(problem, self.endpoint, repo, revision) from problem
 
     def _what_is_wrong(self) -> None:
-        """Asks for next to nothing, without the retries behind which the client is silent."""
-        response = get_session().get(f"{self.endpoint}/api/models", params={"limit": 1}, headers=self._headers(), timeout=self.timeout_s)
-        hf_raise_for_status(response)
+        """Asks for next to nothing, without the retries behind which the client is silent in an upload."""
+        hf_raise_for_status(get_session().get(f"{self.endpoint}/api/models", params={"limit": 1}, headers=self._headers(), timeout=self.timeout_s))
 
     def _headers(self) -> dict[str, str]:
-        return self.api._build_hf_headers() | {"Accept-Encoding": "identity"}
+        built = build_hf_headers(token=self.token, library_name="facehub", library_version=VERSION)
+        return built | {"Accept-Encoding": "identity"}  # sizes and hashes are those of the files
 
     def _url(self, repo: str, commit: str, name: str) -> str:
         return hf_hub_url(repo, name, revision=commit, endpoint=self.endpoint)
+
+
+def _sound(info: ModelInfo) -> ModelInfo:
+    """The same, once its names and hashes were seen to be texts; the client takes them as they come. Raises ValueError."""
+    texts = [info.id, info.sha or ""]
+    for sibling in info.siblings or []:
+        texts += [sibling.rfilename, sibling.blob_id or "", sibling.lfs.sha256 if sibling.lfs else ""]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(info.tags or [], list):
+        raise ValueError("names or hashes of another kind")
+    return info
+
+
+def _size(file: pathlib.Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
 class _Sent:

@@ -25,6 +25,8 @@ from .listing import Record, record
 from .manifest import File
 
 if TYPE_CHECKING:
+    from huggingface_hub.hf_api import RepoSibling
+
     from .hub import Hub, Progress
 
 SAMPLE_MEGAPIXELS = 8.0
@@ -81,7 +83,7 @@ def picture(hub: "Hub", repo: str, revision: str, name: str) -> pathlib.Path:
         for file in files:
             if file.name == name:
                 with _writing(hub, repo):
-                    return check_picture(_get(hub, repo, found.revision, file), repo)
+                    return _get(hub, repo, found.revision, file)
     raise BadIdentity(f"{repo} has no sample picture {name[:80]!r}: take one of those it lists.")
 
 
@@ -104,16 +106,12 @@ def pull(hub: "Hub", repo: str, revision: str, *, update: bool, progress: "Progr
             described = read(part, complete=False)
             heavy = next(file for file in files if file.name == "model.safetensors")
             withdrawals.check(repo, sha256=heavy.sha256 or "")
-            count = 8 + weights.MAX_HEADER_BYTES
-            beginning = hub.client.beginning(repo, commit, heavy.name, min(count, heavy.size))
-            weights.check_header(beginning, heavy.size, weights.shapes(described.size), f"{heavy.name} of {repo}")
+            _check_header(hub, repo, commit, heavy, described.size)
             done = 0
             for file in files:
                 _get(hub, repo, commit, file, partial(_tell, progress, done, total))
                 done += file.size
                 _tell(progress, done, total, 0)
-            for path in (part / "samples").glob("*.png"):
-                check_picture(path, repo)
             read(part).generator()
         shelf.keep(commit, revision)
     return load(hub, repo, revision)
@@ -148,7 +146,11 @@ def withdrawals(hub: "Hub", wait_s: float) -> withdrawn.Withdrawals:
         file = next((s for s in info.siblings or [] if s.rfilename == withdrawn.NAME), None)
         if file is None or not 0 < (file.size or 0) <= withdrawn.MAX_BYTES:
             raise BadSetting(f"{parts[0]} holds no {withdrawn.NAME} of a sensible size: name another repository in FACEHUB_WITHDRAWN.")
-        text = client.beginning(parts[0], info.sha or "", withdrawn.NAME, file.size or 0)
+        with hub.client.alone(shelf.guard):
+            part = shelf.folder / ".withdrawn.part"
+            part.unlink(missing_ok=True)
+            client.fetch(parts[0], info.sha or "", withdrawn.NAME, part, file.size or 0)
+            text = part.read_bytes()
         kept = withdrawn.Withdrawals(withdrawn.parse(text, parts[0]), time.time())
     except FaceHubError as problem:
         logging.getLogger("facehub").warning("The list of withdrawn identities could not be renewed: %s", problem)
@@ -171,10 +173,9 @@ def _resolve(hub: "Hub", repo: str, revision: str) -> tuple[Record, list[File]]:
     return record(info, size=sum(file.size for file in files)), files
 
 
-def _file(sibling) -> File:
-    if sibling.lfs:
-        return File(sibling.rfilename, sibling.size if type(sibling.size) is int else -1, sibling.lfs.sha256, None)
-    return File(sibling.rfilename, sibling.size if type(sibling.size) is int else -1, None, sibling.blob_id)
+def _file(sibling: "RepoSibling") -> File:
+    size = sibling.size if type(sibling.size) is int else -1
+    return File(sibling.rfilename, size, sibling.lfs.sha256 if sibling.lfs else None, None if sibling.lfs else sibling.blob_id)
 
 
 def _small(hub: "Hub", repo: str, commit: str, files: list[File]) -> pathlib.Path:
@@ -195,18 +196,49 @@ def _small(hub: "Hub", repo: str, commit: str, files: list[File]) -> pathlib.Pat
     return part
 
 
+def _check_header(hub: "Hub", repo: str, commit: str, file: File, size_px: int) -> None:
+    """Fetches only the beginning of the weights. Raises BadIdentity when they are not the network's."""
+    if _finished(hub, repo, commit, file):
+        return
+    rest = _rest(hub, repo, commit, file)
+    rest.parent.mkdir(parents=True, exist_ok=True)
+    hub.client.fetch(repo, commit, file.name, rest, file.size, until=8 + weights.MAX_HEADER_BYTES)
+    try:
+        with open(rest, "rb") as opened:
+            beginning = opened.read(8 + weights.MAX_HEADER_BYTES)
+        weights.check_header(beginning, file.size, weights.shapes(size_px), f"{file.name} of {repo}")
+    except BadIdentity:
+        rest.unlink()
+        raise
+
+
+def _finished(hub: "Hub", repo: str, commit: str, file: File) -> bool:
+    path = hub.shelf(repo).part(commit) / file.name
+    return path.is_file() and not path.is_symlink() and file.matches(path)
+
+
+def _rest(hub: "Hub", repo: str, commit: str, file: File) -> pathlib.Path:
+    """What is there of a file that is not finished."""
+    return hub.shelf(repo).folder / f".{commit}.{file.name.replace('/', '-')}.rest"
+
+
 def _get(hub: "Hub", repo: str, commit: str, file: File, tell: Callable[[int], object] = id) -> pathlib.Path:
-    """One file in the folder of the unfinished pull, with the hash that was listed."""
-    shelf = hub.shelf(repo)
-    path, rest = shelf.part(commit) / file.name, shelf.folder / f".{commit}.{file.name.replace('/', '-')}.rest"
-    if path.is_file() and not path.is_symlink() and file.matches(path):
+    """One file in the folder of the unfinished pull, with the hash that was listed, and a picture if it is to be one."""
+    path, rest = hub.shelf(repo).part(commit) / file.name, _rest(hub, repo, commit, file)
+    if _finished(hub, repo, commit, file):
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    hub.client.fetch(repo, commit, file.name, rest, file.size, tell)
+    hub.client.fetch(repo, commit, file.name, rest, file.size, tell=tell)
     if not file.matches(rest):
         rest.unlink(missing_ok=True)
         listed = f"what {hub.client.host} listed (its hash differs)"
         raise BadIdentity(f"{file.name} of {repo} is not {listed}: pull again, and if it stays so, do not use it.")
+    if manifest.SAMPLE.fullmatch(file.name):
+        try:
+            check_picture(rest, repo)
+        except BadIdentity:
+            rest.unlink()
+            raise
     os.replace(rest, path)
     return path
 
@@ -221,7 +253,7 @@ def check_picture(path: pathlib.Path, repo: str) -> pathlib.Path:
     """The path of a sample that was seen to be a PNG of a size to look at. Raises BadIdentity otherwise."""
     try:
         if not path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n"):
-            raise BadIdentity(f"{path.name} of {repo} is no PNG file: ask its owner to mend it.")
+            raise BadIdentity(f"A sample picture of {repo} is no PNG file: ask its owner to mend it.")
         image.read(path, max_megapixels=SAMPLE_MEGAPIXELS)
     except BadPhoto as problem:
         raise BadIdentity(f"A sample picture of {repo} cannot be shown. {problem}") from problem

@@ -53,7 +53,7 @@ class Hub:
     withdrawn: str = ""
     """The repository that lists withdrawn identities; FACEHUB_WITHDRAWN when empty."""
     patience_s: float = 4.0
-    """Silence after which the hub is asked what is wrong."""
+    """Silence after which the hub is asked what is wrong; a single answer may take two and a half times as long."""
     deadline_s: float = 60.0
     """Longest wait for one answer; transfers have time for their bytes besides."""
 

@@ -10,6 +10,7 @@ Loading is strict: safetensors and JSON only, no key too many or too few, shapes
 """
 
 import json
+import math
 import os
 import pathlib
 import re
@@ -99,6 +100,7 @@ def read(folder: str | os.PathLike, *, complete: bool = True) -> Identity:
         raise BadIdentity(f"model.safetensors of {folder.name} has {size:,} bytes, but at most {weights.MAX_BYTES:,} are taken.")
     text = _file(folder, "README.md").read_text(encoding="utf-8", errors="replace")
     metrics = read_json(folder, "metrics.json") if (folder / "metrics.json").exists() else {}
+    check_metrics(metrics)
     samples = tuple(p for p in sorted((folder / "samples").glob("*.png")) if _within(p, folder))
     return Identity(
         name=config["name"],
@@ -167,6 +169,24 @@ def check_consent(consent: dict) -> None:
         raise BadIdentity(f"consent.json says basis {consent['basis']!r}: it must be {CONSENT['basis']}.")
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", consent["date"]):
         raise BadIdentity(f"consent.json says date {consent['date']!r}: write it as YYYY-MM-DD.")
+
+
+def check_metrics(metrics: dict) -> None:
+    """Raises BadIdentity unless there are but finite numbers and short texts, in lists and groups at most three deep, and numbers in `table`."""
+    table = metrics.get("table", {})
+    if not isinstance(table, dict) or not all(isinstance(row, dict) and all(map(_number, row.values())) for row in table.values()):
+        raise BadIdentity("metrics.json has a table that is none: it must hold numbers by measure, by method.")
+    left = [(metrics, 0)]
+    for value, depth in left:
+        if isinstance(value, (dict, list)) and depth < 4 and len(left) < 5000:
+            left += [(part, depth + 1) for part in (value.values() if isinstance(value, dict) else value)]
+        elif not (_number(value) or value is None or isinstance(value, bool) or (isinstance(value, str) and len(value) <= 1000)):
+            held = f"metrics.json holds {str(value)[:40]!r}"
+            raise BadIdentity(f"{held}, but finite numbers and short texts are all it may hold: measure the identity again.")
+
+
+def _number(value: object) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)  # pyright: ignore[reportArgumentType]
 
 
 def _check_config(config: dict) -> None:

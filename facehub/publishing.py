@@ -58,7 +58,7 @@ def push(
         info = hub.client.info(repo)
         if (private and not info.private) or (gated and not info.gated):
             raise HubRefused(f"{hub.client.host} did not close {repo} as asked: nothing was pushed; close it in its settings, then push again.")
-    _renew(identity)
+    _renew(identity, f"{hub.client.endpoint}/{repo}/blob/main/consent.json")
     add, remove = _difference(identity.folder, repo, info)
     total = sum(path.stat().st_size for path in add.values())
     tell = (lambda done: progress(min(done, total), total)) if progress else (lambda _: None)
@@ -95,11 +95,12 @@ def who(hub: "Hub") -> str | None:
     return str(hub.client.who()["name"]) if hub.client.has_token() else None
 
 
-def _renew(identity: Identity) -> None:
+def _renew(identity: Identity, link: str) -> None:
     """The card's front matter, by which the hub finds an identity, says what its records say."""
     folder = identity.folder
     try:
-        card.renew(folder, title=identity.title, size=identity.size, consent=identity.consent, metrics=identity.metrics)
+        records = {"title": identity.title, "size": identity.size, "consent": identity.consent, "metrics": identity.metrics}
+        card.renew(folder, **records, licence_link=link)
     except OSError as problem:
         raise FaceHubError(f"The card in {folder} cannot be renewed ({problem.strerror}): copy the folder to where you may write.") from problem
 

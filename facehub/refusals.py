@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from huggingface_hub.errors import (
+    DisabledRepoError,
     EntryNotFoundError,
     GatedRepoError,
     HfHubHTTPError,
@@ -27,7 +28,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from huggingface_hub.utils._http import parse_ratelimit_headers
+from huggingface_hub.utils import parse_ratelimit_headers
 
 from .errors import DiskFull, FaceHubError, HubRefused, HubUnreachable
 from .waiting import Silent
@@ -51,14 +52,14 @@ def told(problem: BaseException, endpoint: str, repo: str, revision: str | None)
             return _answered(cause, endpoint, repo, revision)
     names = {kind.__name__ for cause in chain for kind in type(cause).__mro__}
     if isinstance(problem, Silent) or "TimeoutException" in names:
-        return HubUnreachable(f"{host} did not answer in time: try again in a while; what already arrived is kept.", retry_after_s=30)
+        return HubUnreachable(f"{host} did not answer in time: try again in a while; what already arrived is kept.", retry_after_s=30.0)
     if "ConnectError" in names or "ProxyError" in names:
         return HubUnreachable(f"{host} cannot be reached: check the network, then try again; identities that were pulled before still work.")
     if "TransportError" in names:
-        return HubUnreachable(f"The connection to {host} broke off: try again, it goes on with what already arrived.", retry_after_s=1)
+        return HubUnreachable(f"The connection to {host} broke off: try again, it goes on with what already arrived.", retry_after_s=1.0)
     if isinstance(problem, OSError):
         return FaceHubError(f"{problem.filename or 'The cache'} cannot be written ({problem.strerror or problem}): mend that, then try again.")
-    return HubUnreachable(f"{host} answered in a way that is not a hub's: check the endpoint (HF_ENDPOINT).", retry_after_s=60)
+    return HubUnreachable(f"{host} answered in a way that is not a hub's: check the endpoint (HF_ENDPOINT).", retry_after_s=60.0)
 
 
 def _answered(problem: HfHubHTTPError, endpoint: str, repo: str, revision: str | None) -> FaceHubError:
@@ -67,6 +68,8 @@ def _answered(problem: HfHubHTTPError, endpoint: str, repo: str, revision: str |
         return HubRefused(f"{repo} is gated: log in, ask for access at {endpoint}/{repo}, and try again once it is granted.")
     if isinstance(problem, RevisionNotFoundError):
         return HubRefused(f"{repo} has no revision {(revision or '')[:80]!r} on {host}: leave it out, or use a branch, tag or commit that is there.")
+    if isinstance(problem, DisabledRepoError):
+        return HubRefused(f"{host} has disabled {repo}: use another identity, and delete what you pulled of this one.")
     if isinstance(problem, EntryNotFoundError):
         return HubRefused(f"{repo} lists a file that {host} does not have: try again later, or tell its owner.")
     if isinstance(problem, RepositoryNotFoundError) or (status == 404 and repo):
@@ -74,16 +77,16 @@ def _answered(problem: HfHubHTTPError, endpoint: str, repo: str, revision: str |
     if status == 401:
         return HubRefused(f"{host} does not accept the token: log in again with `hf auth login`, or set HF_TOKEN to a valid one.")
     if status == 403:
-        return HubRefused(f"{host} does not allow this with your token: use one that may write to {repo or 'it'} (at least contribute-repos).")
+        return HubRefused(f"{host} does not allow this to you at {repo or 'all'}: log in with a token that may (contribute-repos at least, to push).")
     if status in (409, 412):
         return HubRefused(f"{repo} was changed by somebody else in the meantime: look at the change, then push again.")
     if status == 429:
         rate = parse_ratelimit_headers(problem.response.headers)
         text = problem.response.headers.get("Retry-After", "")
         pause = rate.reset_in_seconds if rate else int(text) if re.fullmatch(r"\d{1,6}", text) else 60
-        return HubUnreachable(f"{host} is asked too often: wait {pause} seconds, then try again.", retry_after_s=pause)
+        return HubUnreachable(f"{host} is asked too often: wait {pause} seconds, then try again.", retry_after_s=float(pause))
     if status >= 500 or status == 408:
-        return HubUnreachable(f"{host} has trouble of its own (HTTP {status}): try again in half a minute.", retry_after_s=30)
+        return HubUnreachable(f"{host} has trouble of its own (HTTP {status}): try again in half a minute.", retry_after_s=30.0)
     return HubRefused(f"{host} refused the request (HTTP {status}): {_plain(problem.server_message) or 'it gave no reason'}.")
 
 

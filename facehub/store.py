@@ -68,7 +68,7 @@ class Shelf:
         file = self.folder / "lock.json"
         try:
             text = file.read_text(encoding="utf-8") if file.stat().st_size <= MAX_JSON_BYTES else ""
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {"schema": SCHEMA, "repo": self.repo, "pins": {}, "commits": {}}
         except OSError as problem:
             raise BadIdentity(f"{file} cannot be read ({problem.strerror}): mend that, or delete it and pull {self.repo} again.") from problem

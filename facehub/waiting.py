@@ -1,4 +1,4 @@
-"""Waiting for work that may hang: it can be stopped, is asked what is wrong when it is silent, and ends at a deadline.
+"""Waiting for work that may hang: it can be stopped, it is wondered about when it is silent, and it ends at a deadline.
 
 huggingface_hub waits without a time limit in some calls and sleeps between its own retries; neither can be interrupted from outside. So the work
 runs in a thread of its own. Given up, that thread ends at its next sign of life, or with the program.
@@ -17,6 +17,11 @@ LOOK_EVERY_S = 0.02
 """How soon a wish to stop is seen."""
 
 
+THREAD = "facehub work"
+
+SENTENCE = "Stopped. What already arrived is kept."
+
+
 class Silent(Exception):
     """The work gave no sign of life until the deadline."""
 
@@ -24,7 +29,8 @@ class Silent(Exception):
 class Beat(Generic[T]):
     """Handed to the work, which calls it at each step: a sign of life, and where a wish to stop is met."""
 
-    def __init__(self):
+    def __init__(self, stop: threading.Event | None = None):
+        self.stop = stop
         self.last = time.monotonic()
         self.over = threading.Event()
         self.result: T | None = None
@@ -33,8 +39,8 @@ class Beat(Generic[T]):
 
     def __call__(self) -> None:
         self.last = time.monotonic()
-        if self.given_up:
-            raise Stopped("Stopped.")
+        if self.given_up or (self.stop is not None and self.stop.is_set()):
+            raise Stopped(SENTENCE)
 
     def run(self, work: "Callable[[Beat[T]], T]") -> None:
         try:
@@ -57,13 +63,13 @@ def patiently(
     After `patience_s` without a sign of life `ask` is called, once a silence: it raises what is wrong, if it finds something. Raises Silent
     `deadline_s` after the start, and Stopped as soon as `stop` is set.
     """
-    beat: Beat[T] = Beat()
+    beat: Beat[T] = Beat(stop)
     begun, asked = beat.last, 0.0
-    threading.Thread(target=beat.run, args=(work,), daemon=True).start()
+    threading.Thread(target=beat.run, args=(work,), name=THREAD, daemon=True).start()
     try:
         while not beat.over.wait(LOOK_EVERY_S):
             if stop is not None and stop.is_set():
-                raise Stopped("Stopped. What already arrived is kept.")
+                raise Stopped(SENTENCE)
             now = time.monotonic()
             if now - begun > deadline_s:
                 raise Silent

@@ -36,16 +36,18 @@ def check_header(beginning: bytes, file_bytes: int, wanted: dict[str, tuple[int,
         raise BadIdentity(f"{shown} is no safetensors file: its header would have {length:,} bytes, but 2 to {MAX_HEADER_BYTES:,} make sense.")
     try:
         header = json.loads(beginning[8 : 8 + length].decode("utf-8"))
-        found = {name: (entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]) for name, entry in header.items() if name != "__metadata__"}
+        found = {name: (entry["dtype"], tuple(entry["shape"])) for name, entry in header.items() if name != "__metadata__"}
+        if not all(isinstance(dtype, str) and all(type(side) is int for side in shape) for dtype, shape in found.values()):
+            raise ValueError("types or sides of another kind")
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as problem:
         raise BadIdentity(f"{shown} is no safetensors file: its header cannot be read, so get the identity again.") from problem
-    compare({name: (dtype, shape) for name, (dtype, shape, _) in found.items()}, wanted, shown)
-    expected = 8 + length + sum(DTYPES[dtype] * math.prod(shape) for dtype, shape, _ in found.values())
+    _compare(found, wanted, shown)
+    expected = 8 + length + sum(DTYPES[dtype] * math.prod(shape) for dtype, shape in found.values())
     if file_bytes != expected:
         raise BadIdentity(f"{shown} has {file_bytes:,} bytes, but its header describes {expected:,}: get the identity again.")
 
 
-def compare(found: dict[str, tuple[str, tuple]], wanted: dict[str, tuple[int, ...]], shown: str) -> None:
+def _compare(found: dict[str, tuple[str, tuple]], wanted: dict[str, tuple[int, ...]], shown: str) -> None:
     """Raises BadIdentity at the first tensor that is missing, too many, or of another shape or type than the network's."""
     if absent := sorted(wanted.keys() - found.keys()):
         raise BadIdentity(f"{shown} lacks {absent[0]}: it does not belong to this config.json.")
@@ -53,8 +55,8 @@ def compare(found: dict[str, tuple[str, tuple]], wanted: dict[str, tuple[int, ..
         raise BadIdentity(f"{shown} holds {unknown[0][:80]!r}, which the network does not have.")
     for name, shape in wanted.items():
         dtype, got = found[name]
-        if got != shape or not isinstance(dtype, str) or dtype not in DTYPES:
-            had = f"{str(dtype)[:20]} {str(list(got))[:80]}"
+        if got != shape or dtype not in DTYPES:
+            had = f"{dtype[:20]} {str(list(got))[:80]}"
             raise BadIdentity(f"{name} in {shown} is {had}, but the network needs {list(shape)} of 16 or 32 bit floats.")
 
 

@@ -1,11 +1,21 @@
 """What all tests share: the photos that ship, the assets where they are at hand, and calm threads."""
 
+import os
 import pathlib
+import tempfile
+import threading
 
 import pytest
-import torch
 
-from facehub import image
+# huggingface_hub reads them when it is imported: no token of whoever runs the tests, no cache of theirs, no report to anyone.
+os.environ |= {"HF_HOME": tempfile.mkdtemp(prefix="facehub-tests-"), "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", "FACEHUB_WITHDRAWN", "FACEHUB_CACHE"):
+    os.environ.pop(name, None)
+
+import torch  # noqa: E402
+
+from facehub import image, waiting  # noqa: E402
+from tests.loopback import LoopbackHub  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -13,6 +23,17 @@ ROOT = pathlib.Path(__file__).parent.parent
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def loopback():
+    """A hub of one's own, strict: what the real client would not ask fails the test."""
+    with LoopbackHub() as hub:
+        yield hub
+        hub.heal()
+        for thread in [t for t in threading.enumerate() if t.name == waiting.THREAD]:  # given up, but still at it: its client would retry a dead hub
+            thread.join(30)
+    assert hub.complaints == []
 
 
 @pytest.fixture(scope="session")

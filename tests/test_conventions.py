@@ -13,6 +13,8 @@ from facehub.alignment import align, paste, place
 from facehub.faces import Finder
 from facehub.generators import Generator
 from facehub.geometry import invert, move, warp
+from facehub.listing import plain
+from facehub.manifest import wanted
 from train import losses
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -21,10 +23,10 @@ SOURCES = [p for folder in ("facehub", "train", "demo") for p in (ROOT / folder)
 
 def test_the_snippets_run(monkeypatch):
     monkeypatch.chdir(ROOT)
-    known = (torch, image, align, paste, place, Finder, invert, move, warp, losses)
+    known = (torch, image, align, paste, place, Finder, invert, move, warp, losses, plain, wanted)
     names = {thing.__name__.split(".")[-1]: thing for thing in known}
     snippets = re.findall(r"```python\n(.*?)```", (ROOT / "CONVENTIONS.md").read_text(), re.S)
-    assert len(snippets) == 5
+    assert len(snippets) == 6
     for snippet in snippets:
         exec(snippet, names)
 
@@ -57,6 +59,7 @@ def test_pil_is_opened_at_the_border_only():
         assert "PIL" not in roots or name in allowed or name.startswith("demo/"), name
         assert "dlib" not in roots or name == "facehub/faces.py", name
         assert "gradio" not in roots or name.startswith("demo/"), name
+        assert "huggingface_hub" not in roots or name.startswith("facehub/"), name
 
 
 def test_importing_the_package_loads_nothing_heavy():

@@ -28,6 +28,7 @@ from facehub import hub, image
 from facehub.errors import BadSetting, FaceHubError
 from facehub.generators import Generator
 from facehub.identity import check_consent, save
+from facehub.sharing import closing
 from facehub.swap import Swapper
 
 from . import estimators, lighting
@@ -184,6 +185,8 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--start", help="an identity of half the size, name or folder: a branch is added to it, and it stays as it is")
     flags.add_argument("--estimators", type=pathlib.Path, help="folder with the networks that measure pose and expression (train/estimators.py)")
     flags.add_argument("--ours", type=pathlib.Path, action="append", default=[], help="photos of another of our identities, for ID retrieval")
+    flags.add_argument("--push", metavar="USER/NAME", help="publish the identity there once it is saved (docs/hub.md)")
+    closing(flags)
     flags.add_argument("--runs", type=pathlib.Path, default=pathlib.Path(".runs"), help="where unfinished runs are kept (default: %(default)s)")
     flags.add_argument("--cache", type=pathlib.Path, default=pathlib.Path(".cache"), help="where aligned faces are kept (default: %(default)s)")
     flags.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -225,7 +228,9 @@ def fail(sentence: str) -> int:
 
 def run(arguments: argparse.Namespace, config: Config, device: torch.device, folder: pathlib.Path) -> None:
     """Everything from photos to the saved identity."""
-    read_consent(arguments.consent)
+    consent = read_consent(arguments.consent)
+    if arguments.push and first_process():
+        hub.Hub().check_push(arguments.push, consent, private=arguments.private, gated=arguments.gated)
     folder.mkdir(parents=True, exist_ok=True)
     looks_with = estimators.read(arguments.estimators)
     report = folder if first_process() else None
@@ -284,3 +289,11 @@ def finish(arguments, config, generator, material, metrics, rows, device, *, sam
         credits=arguments.credits,
     )
     print(f"Saved {folder}. Try it: python -m facehub swap photo.jpg --identity {folder} --out result.png")
+    if arguments.push:
+        try:
+            pushed = hub.Hub().push(folder, arguments.push, private=arguments.private, gated=arguments.gated)
+        except FaceHubError as problem:
+            closed = "".join(f" --{name}" for name in ("private", "gated") if getattr(arguments, name))
+            later = f"python -m facehub push {folder} {arguments.push}{closed}"
+            raise FaceHubError(f"{problem} The identity is saved: `{later}` publishes it.") from problem
+        print(f"Published: {pushed.url}, at {pushed.commit[:12]}.")

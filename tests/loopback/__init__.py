@@ -49,9 +49,7 @@ class LoopbackHub:
         return self
 
     def __exit__(self, *_) -> None:
-        for fault in self.faults:
-            if fault.hold:
-                fault.hold.set()
+        self.heal()
         for server in self.servers:
             server.shutdown()
             server.server_close()
@@ -79,6 +77,13 @@ class LoopbackHub:
         """From now on, requests that match fail so."""
         self.faults.insert(0, Fault(pattern, **how))
         return self.faults[0]
+
+    def heal(self) -> None:
+        """No faults any more; what they held up goes on."""
+        for fault in self.faults:
+            if fault.hold:
+                fault.hold.set()
+        self.faults = []
 
     def asked(self, part: str) -> list[str]:
         """Requests of the log that contain a text."""

@@ -125,7 +125,7 @@ class Repository:
                         number *= side
                     counts[entry["dtype"]] = counts.get(entry["dtype"], 0) + number
             return {"parameters": counts, "total": sum(counts.values())}
-        except (AttributeError, struct.error, ValueError, KeyError, TypeError):
+        except (AttributeError, struct.error, ValueError, KeyError, TypeError, RecursionError):
             return None
 
 

@@ -81,6 +81,8 @@ def validate_yaml(request: "Handler") -> Answer:
         good = all(m["name"] and r["task"]["type"] and all(x["type"] and "value" in x for x in r["metrics"]) for m in index for r in m["results"])
     except (KeyError, TypeError):
         good = False
+    link = data.get("license_link", "LICENSE")
+    good = good and (link in ("LICENSE", "LICENSE.md") or str(link).startswith(("https://", "http://")))
     if not good or not isinstance(data.get("tags", []), list) or ("license_name" in data and data.get("license") != "other"):
         return as_json({"errors": [{"message": "metadata of another shape than modelcard.md says"}], "warnings": []}, 400)
     return as_json({"errors": [], "warnings": []})
