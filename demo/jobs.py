@@ -357,8 +357,8 @@ class Jobs:
         os.replace(part, self.root / key / "run.json")
 
     def _flags(self, folder: Path, title: str) -> list[str]:
-        flags = ["photos", "--name", title, "--out", f"identity/{short_name(title)}", "--consent", "consent.json"]
-        flags += ["--runs", "runs", "--cache", "cache", "--credits", self.tools.credits]
+        flags = ["photos", f"--name={title}", "--out", f"identity/{short_name(title)}", "--consent", "consent.json"]
+        flags += ["--runs", "runs", "--cache", "cache", f"--credits={self.tools.credits}"]
         for number, path in enumerate(self.tools.content):
             flags += ["--content", _lent(folder, f"others/{number}", path)]
         for flag, path in self.tools.networks.items():

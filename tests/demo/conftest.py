@@ -27,7 +27,6 @@ from facehub.identity import Identity, read, save
 from facehub.swap import Swapper
 from facehub.types import Found
 from tests.identities import make
-from tests.loopback import LoopbackHub
 
 
 class Paint(Generator):
@@ -178,13 +177,6 @@ def training(jobs, handlers) -> TrainHandlers:
     made = TrainHandlers(jobs, handlers.visits)
     handlers.elsewhere = [made.find]
     return made
-
-
-@pytest.fixture
-def loopback() -> Iterator[LoopbackHub]:
-    with LoopbackHub() as hub:
-        yield hub
-        assert not hub.complaints
 
 
 @pytest.fixture

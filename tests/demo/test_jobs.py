@@ -55,11 +55,11 @@ def test_training_understands_what_it_is_called_with(jobs, ready, tmp_path):
     network.write_bytes(b"")
     jobs.tools = Tools(content=jobs.tools.content, networks={"--vgg19": network}, samples=(network,), credits="Whose", flags=("--batch", "3"))
     key = ready()
-    jobs.start(key, "--help me", CONSENT)
+    jobs.start(key, "--help", CONSENT)
     assert reaches(jobs, key, "done")
     command = json.loads((jobs.status(key).identity / "training.json").read_text())["command"]
     arguments = parser().parse_args(command)
-    assert (arguments.name, arguments.batch, arguments.credits) == ("--help me", 3, "Whose")
+    assert (arguments.name, arguments.batch, arguments.credits) == ("--help", 3, "Whose")
     assert [str(path) for path in (arguments.content[0], arguments.vgg19, arguments.sample[0])] == [
         "others/0/lfw",
         "networks/vgg19/vgg.safetensors",
