@@ -44,7 +44,7 @@ def train_tab(training: TrainHandlers, page: gr.Blocks, *, login: bool = False) 
     with gr.Tab("Train a face", id="train"), gr.Column(elem_id="train"):
         key = gr.Textbox(visible=False)
         timer = gr.Timer(POLL_SECONDS, active=False)
-        gr.Markdown(f"**Training is not set up here.** {missing}", visible=bool(missing), elem_id="not-set-up", elem_classes="notice")
+        gr.Markdown(f"**Training is not set up here.** {missing}", visible=bool(missing), elem_id="not-set-up")
         with gr.Row(elem_id="set-up"):
             with gr.Column(min_width=300):
                 gr.Markdown("## 1 · Photos", elem_classes="step")
@@ -73,7 +73,7 @@ def train_tab(training: TrainHandlers, page: gr.Blocks, *, login: bool = False) 
                         )
         left_out = tiles("left-out", "Left out", object_fit="cover", allow_preview=False)
         kept = tiles("kept", "Learned from", object_fit="cover", allow_preview=False)
-        gr.Markdown("## 3 · Training", elem_classes="step")
+        gr.Markdown("## 3 · Training", elem_classes="step", elem_id="third")
         gr.Markdown(training.duration(), elem_id="duration", elem_classes="hint")
         start = gr.Button("Start training", variant="primary", size="lg", interactive=not missing, elem_id="start")
         status = gr.HTML(elem_id="status")
@@ -86,7 +86,7 @@ def train_tab(training: TrainHandlers, page: gr.Blocks, *, login: bool = False) 
                 use = gr.Button("Try it on a photo", variant="primary", elem_id="use-trained")
                 saved = gr.DownloadButton("Download", elem_id="download-trained")
             with gr.Column(visible=training.hub is not None, elem_id="publishing"):
-                gr.Markdown("## 4 · Sharing", elem_classes="step")
+                gr.Markdown("## Share it", elem_classes="step")
                 gr.Markdown(SHARING, elem_classes="hint")
                 with gr.Row():
                     repository = gr.Textbox(label="Where", placeholder="your-name/name-of-the-face", max_lines=1, min_width=240, elem_id="repository")

@@ -27,7 +27,8 @@ def main() -> int:
         print("No photo in photos shows a face: give photos in which the face is upright.", file=sys.stderr)
         return 1
     arguments.report.mkdir(exist_ok=True)
-    warnings = [] if len(rows) >= 40 else [f"Only {len(rows)} of the photos can be used, but at least 40 are wanted: add photos."]
+    kept = sum(row["kept"] for row in rows)
+    warnings = [] if kept >= 40 else [f"Only {kept} of the photos can be used, but at least 40 are wanted: add photos."]
     (arguments.report / "photos.json").write_text(json.dumps({"warnings": warnings, "photos": rows}))
     return 0
 
