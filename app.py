@@ -1,6 +1,6 @@
 """The demo: `python app.py`, or a Hugging Face Space as it is. `GRADIO_SERVER_NAME` and `GRADIO_SERVER_PORT` say where it listens.
 
-`FACEHUB_CONTENT` and its like (demo/jobs.py) lend training what it needs; unfinished trainings outlive the page in the folder `FACEHUB_RUNS`.
+`FACEHUB_CONTENT` and its like (demo/runs.py) lend training what it needs; unfinished trainings outlive the page in the folder `FACEHUB_RUNS`.
 """
 
 import os
@@ -18,9 +18,10 @@ import torch  # noqa: E402
 
 from demo.handlers import CREDITS, EXAMPLES, Handlers  # noqa: E402
 from demo.hub_handlers import HubHandlers  # noqa: E402
-from demo.jobs import Jobs, Tools  # noqa: E402
+from demo.jobs import Jobs  # noqa: E402
 from demo.outlook import Outlook  # noqa: E402
 from demo.page import LOOK, build  # noqa: E402
+from demo.runs import Tools  # noqa: E402
 from demo.train_handlers import TrainHandlers  # noqa: E402
 from facehub.faces import Finder  # noqa: E402
 from facehub.hub import Hub, identities  # noqa: E402

@@ -7,8 +7,8 @@ from facehub.fetching import Look
 from facehub.listing import Record
 from facehub.publishing import Pushed
 
-from .jobs import Report, Status
 from .outlook import DOING, Outlook, about
+from .runs import Report, Status
 
 BASIS = {
     "self": "The face of the one who trained it",

@@ -18,7 +18,8 @@ from facehub.identity import CONSENT, Identity, read
 from . import pieces
 from .handlers import in_a_sentence
 from .hub_handlers import HubHandlers
-from .jobs import Jobs, Looked, Report
+from .jobs import Jobs
+from .runs import Looked, Report
 from .visits import Visits
 
 THUMBNAIL_PX = 160

@@ -14,9 +14,10 @@ import torch
 
 from demo.handlers import Handlers
 from demo.hub_handlers import HubHandlers
-from demo.jobs import Jobs, Tools
+from demo.jobs import Jobs
 from demo.outlook import Outlook
 from demo.page import LOOK, build
+from demo.runs import Tools
 from demo.train_handlers import TrainHandlers
 from demo.visits import Visits
 from facehub import image

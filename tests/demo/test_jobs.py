@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from demo.jobs import LEAST_PHOTOS, Busy, Jobs, Tools, lines, sentence, short_name
+from demo.jobs import LEAST_PHOTOS, Busy, Jobs
 from demo.outlook import Outlook
+from demo.runs import Tools, lines, sentence, short_name
 from facehub.errors import BadIdentity, BadPhoto, BadSetting
 from facehub.identity import read
 from train.identity import parser

@@ -4,8 +4,9 @@ import signal
 
 import pytest
 
-from demo.jobs import Jobs, Tools
+from demo.jobs import Jobs
 from demo.outlook import Outlook
+from demo.runs import Tools
 from facehub.identity import read
 
 from .conftest import CONSENT, eventually, files_in

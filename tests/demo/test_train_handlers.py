@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from demo import pieces
-from demo.jobs import Looked, Report, Status
 from demo.outlook import Outlook, Place
+from demo.runs import Looked, Report, Status
 from demo.train_handlers import NOTHING, WANTED
 from facehub import image
 from facehub.identity import CONSENT as FIELDS

@@ -2,8 +2,8 @@
 
 import pytest
 
-from demo.jobs import Tools
 from demo.page import build
+from demo.runs import Tools
 
 from .browser import Visitor, needs_chromium
 from .conftest import eventually, files_in, served
