@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, ModelInfo, constants, hf_hub_url
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
@@ -96,19 +96,20 @@ class Client:
         network, and give up all of a listing for one card that it cannot parse (a key `self` in the front matter, say). So: its request and its
         records, one by one.
         """
-        questions = {"filter": [*tags], "search": text, "author": author, "sort": SORTS[sort], "limit": limit, "expand": LISTED}
+        questions = {"filter": [*tags], "search": text, "author": author, "sort": SORTS.get(sort), "limit": limit, "expand": LISTED}
 
         def work(beat: Beat) -> list[ModelInfo]:
             found: list[ModelInfo] = []
-            address, asked = f"{self.endpoint}/api/models", {key: value for key, value in questions.items() if value}
-            while address and len(found) < limit:
+            asked = urlencode({key: value for key, value in questions.items() if value}, doseq=True)
+            while asked and len(found) < limit:
                 beat()
-                response = get_session().get(address, params=asked or None, headers=self._headers(), timeout=self.timeout_s)
+                response = get_session().get(f"{self.endpoint}/api/models?{asked}", headers=self._headers(), timeout=self.timeout_s)
                 hf_raise_for_status(response)
                 for item in response.json():
                     with suppress(TypeError, ValueError, KeyError, AttributeError):
                         found.append(_sound(ModelInfo(**item)))
-                address, asked = response.links.get("next", {}).get("url"), {}
+                # Of the next page's address the question alone: the token goes nowhere else, and a mirror may name the hub that it mirrors.
+                asked = urlsplit(response.links.get("next", {}).get("url", "")).query
             return found[:limit]
 
         return self.ask(work)

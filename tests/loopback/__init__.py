@@ -24,6 +24,8 @@ class LoopbackHub:
         """Entries of a listing before it goes on behind a Link."""
         self.multipart_over = multipart_over
         """Bytes from which an upload goes in parts."""
+        self.named = ""
+        """What it calls itself in links to more of a listing, as a mirror does that passes on another hub's answers."""
         self.accounts: dict[str, Account] = {}
         self.repositories: dict[str, Repository] = {}
         self.faults: list[Fault] = []

@@ -79,7 +79,7 @@ def listing(request: "Handler") -> Answer:
     headers = {}
     if start + count < len(items):
         path = re.sub(r"&cursor=\d+", "", request.path) + ("&" if "?" in request.path else "?") + f"cursor={start + count}"
-        headers["Link"] = f'<{request.hub.endpoint}{path}>; rel="next"'
+        headers["Link"] = f'<{request.hub.named or request.hub.endpoint}{path}>; rel="next"'
     return as_json(items[start : start + count], **headers)
 
 
