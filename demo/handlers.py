@@ -22,20 +22,20 @@ from facehub.swap import Swapper, Which
 
 from . import pictures
 from .pictures import Results
+from .pieces import BASIS
 from .visits import Visits
 
 SHOWN_BY_BROWSERS = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}
 
+NO_SAMPLE = Path(__file__).with_name("no_sample.png")
+
 EXAMPLES = sorted(file for file in Path(__file__).with_name("examples").glob("*") if file.suffix in SHOWN_BY_BROWSERS)
 
-BASIS = {
-    "self": "The face of the one who trained it",
-    "consented": "Trained with the person’s consent",
-    "synthetic": "A face that belongs to nobody",
-    "public-domain": "Trained from pictures in the public domain",
-    "research": "For research only",
-}
-"""What the bases of consent mean to a visitor."""
+CREDITS = "Sample inputs: NASA (public domain); Face Research Lab London Set, DeBruine & Jones (CC BY 4.0)."
+"""Whose photos the examples are."""
+
+MOST_AT_ONCE = 12
+"""Identities that can be compared on one photo."""
 
 log = logging.getLogger(__name__)
 
@@ -72,10 +72,20 @@ def toast(sentence: str) -> gr.Error:
     return gr.Error(html.escape(sentence, quote=False), print_exception=False)
 
 
-class Handlers:
-    """Everything the page can be asked to do, for all visitors alike: what belongs to one of them lies in their folder of `visits`.
+class Shelf(NamedTuple):
+    """The identities that a visitor can choose from, by name, and the one that is chosen."""
 
-    `swapper` makes the pipeline of an identity; the `keep` that were used last stay loaded. Swaps are expected one at a time.
+    names: list[str]
+    cards: list[tuple[str, str]]
+    """A sample and the title of each."""
+    chosen: str
+
+
+class Handlers:
+    """Everything the swap tab can be asked to do, for all visitors alike: what belongs to one of them lies in their folder of `visits`.
+
+    `swapper` makes the pipeline of an identity; the `keep` that were used last stay loaded. Swaps are expected one at a time. `elsewhere`: where
+    identities are looked for that are not installed, by name and session; None where there is none that this visitor may use.
     """
 
     def __init__(
@@ -86,10 +96,13 @@ class Handlers:
         *,
         examples: Sequence[Path] = (),
         keep: int = 8,
+        elsewhere: Sequence[Callable[[str, str | None], Identity | None]] = (),
     ):
         self.identities = {identity.name: identity for identity in identities}
-        self.examples, self.visits = examples, visits
-        self._swapper = functools.lru_cache(keep)(lambda name: swapper(self.identities[name]))
+        self.examples, self.visits, self.elsewhere = examples, visits, elsewhere
+        self._copies: dict[tuple[str | None, str], list[str]] = {}
+        self._swapper, self._keep = swapper, keep
+        self._loaded: dict[Path, Swapper] = {}
 
     @in_a_sentence
     def swap(
@@ -110,12 +123,12 @@ class Handlers:
         session = request.session_hash if request else None
         progress(0.05, desc="Reading the photo")
         start = time.perf_counter()
-        which, one, file = chosen(str(faces)), self._identity(identity), self._file(photo, session)
+        which, one, file = chosen(str(faces)), self.find(identity, session), self._file(photo, session)
         picture = image.read(file)
         seconds = {"read": time.perf_counter() - start}
 
         progress(0.2, desc=f"Loading {one.title}")
-        swapper = self._swapper(one.name)
+        swapper = self._load(one)
 
         progress(0.3, desc="Looking for faces")
         start = time.perf_counter()
@@ -128,6 +141,38 @@ class Handlers:
 
         progress(0.8, desc="Writing the pictures")
         return pictures.write(swapped, picture, self.visits.folder(session), name=f"{file.stem[:80]}-{one.name}", seconds=seconds)
+
+    @in_a_sentence
+    def swap_all(
+        self,
+        photo: str | None,
+        identities: list[str],
+        strength: float | int = 1.0,
+        faces: str | int = "all",
+        request: gr.Request | None = None,
+        progress: Callable = gr.Progress(),  # noqa: B008 -- gradio knows its progress bar by this default
+    ) -> list[tuple[Path, str]]:
+        """Puts several identities' faces on one photo, for comparison: a marked PNG at full size of each, with the identity's title.
+
+        `identities`: names that /identities lists. The others are those of /swap.
+        """
+        session = request.session_hash if request else None
+        if not identities:
+            raise BadSetting("No face is chosen to compare: choose two or more.")
+        if len(identities) > MOST_AT_ONCE:
+            raise BadSetting(f"{len(identities)} faces are more than the {MOST_AT_ONCE} that can be compared at once: choose fewer.")
+        which, ones, file = chosen(str(faces)), [self.find(name, session) for name in identities], self._file(photo, session)
+        picture, folder = image.read(file), self.visits.folder(session)
+        found, compared = None, []
+        for number, one in enumerate(ones):
+            progress((number + 0.5) / len(ones), desc=f"Swapping in {one.title}")
+            swapper = self._load(one)
+            found = found or swapper.finder(picture.photo[None])
+            swapped = swapper(picture.photo[None], faces=which, strength=float(strength), found=found)
+            path = folder / f"{file.stem[:80]}-{one.name}-{number}.png"
+            image.write(path, swapped.blended[0].cpu(), alpha=picture.alpha)
+            compared.append((path, one.title))
+        return compared
 
     @in_a_sentence
     def take_in(self, photo: str | None, request: gr.Request | None = None) -> str | None:
@@ -151,16 +196,26 @@ class Handlers:
         return str(self.examples[index])
 
     @in_a_sentence
-    def choose(self, event: gr.SelectData) -> str:
+    def choose(self, shelf: list[str], event: gr.SelectData) -> str:
         """Gives the name of the identity whose card was clicked."""
-        return list(self.identities)[event.index]
+        return shelf[event.index]
 
     @in_a_sentence
-    def introduce(self, identity: str) -> Introduced:
+    def shelve(self, name: str, shelf: list[str], request: gr.Request | None = None) -> Shelf:
+        """Puts an identity among those that a visitor can choose from, and chooses it."""
+        session = request.session_hash if request else None
+        self.find(name, session)
+        names = [one for one in dict.fromkeys([*shelf, name]) if one == name or self._there(one, session)]
+        return Shelf(names, self.cards(names, session), name)
+
+    @in_a_sentence
+    def introduce(self, identity: str, request: gr.Request | None = None) -> Introduced:
         """Introduces an identity: a line about it, and its sample pictures."""
-        one = self._identity(identity)
+        session = request.session_hash if request else None
+        one = self.find(identity, session)
         about = f"**{plain(one.title)}** · {BASIS[one.consent['basis']]} · {one.size} px"
-        return Introduced(about, [str(sample) for sample in one.samples])
+        about += f" · {plain(one.repo)} at {one.revision[:7]}" if one.repo else ""
+        return Introduced(about, self._samples(identity, session))
 
     @in_a_sentence
     def listed(self) -> list[dict[str, str]]:
@@ -170,12 +225,47 @@ class Handlers:
     def leave(self, request: gr.Request) -> None:
         """Deletes all that a visitor left, once their page is closed."""
         self.visits.forget(request.session_hash)
+        self._copies = {whose: copies for whose, copies in self._copies.items() if whose[0] != request.session_hash}
 
-    def _identity(self, name: str) -> Identity:
-        if name not in self.identities:
-            known = ", ".join(self.identities) or "none is installed"
-            raise UnknownIdentity(f'No identity is called "{name}": choose one of those that are installed ({known}).')
-        return self.identities[name]
+    def find(self, name: str, session: str | None = None) -> Identity:
+        """An identity by its name, everybody's or a visitor's own. Raises UnknownIdentity."""
+        if name in self.identities:
+            return self.identities[name]
+        for look in self.elsewhere:
+            if one := look(name, session):
+                return one
+        known = ", ".join(self.identities) or "none is installed"
+        raise UnknownIdentity(f'No identity is called "{name}": choose one of those that are installed ({known}).')
+
+    def cards(self, names: Sequence[str], session: str | None = None) -> list[tuple[str, str]]:
+        """A sample and the title of each identity; also the repository of those that were pulled, because titles may be alike."""
+        ones = [self.find(name, session) for name in names]
+        titles = [f"{one.title} ({one.repo})" if one.repo else one.title for one in ones]
+        return [((self._samples(name, session) or [str(NO_SAMPLE)])[0], title) for name, title in zip(names, titles, strict=True)]
+
+    def _load(self, one: Identity) -> Swapper:
+        """The pipeline of an identity, loaded or still there."""
+        swapper = self._loaded.pop(one.folder, None) or self._swapper(one)
+        self._loaded[one.folder] = swapper
+        for folder in list(self._loaded)[: -self._keep]:
+            del self._loaded[folder]
+        return swapper
+
+    def _there(self, name: str, session: str | None) -> bool:
+        try:
+            return bool(self.find(name, session))
+        except FaceHubError:
+            return False
+
+    def _samples(self, name: str, session: str | None) -> list[str]:
+        """Sample pictures as the page can serve them: of identities that came from elsewhere, small copies in the visitor's folder."""
+        one = self.find(name, session)
+        if name in self.identities:
+            return [str(sample) for sample in one.samples]
+        earlier = self._copies.get((session, name), [])
+        if not earlier or not all(Path(copy).is_file() for copy in earlier):
+            earlier = self._copies[session, name] = pictures.copies(one.samples, self.visits.folder(session))
+        return earlier
 
     def _file(self, photo: str | None, session: str | None) -> Path:
         if photo is None:

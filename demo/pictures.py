@@ -1,6 +1,7 @@
 """The pictures that the page shows of one swap: written once, small enough for a phone, and marked where they are generated."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import resize
 
 from facehub import image
+from facehub.errors import BadPhoto
 from facehub.image import Picture
 from facehub.types import Swapped
 
@@ -74,6 +76,19 @@ def show(picture: Picture, path: Path, *, generated: bool = True) -> None:
     """Writes a picture at no more than `PREVIEW_PX`."""
     alpha = None if picture.alpha is None else reduced(picture.alpha)
     image.write(path, reduced(picture.photo), alpha=alpha, generated=generated)
+
+
+def copies(samples: Sequence[Path], folder: Path, *, most: int = 8) -> list[str]:
+    """Small copies of an identity's sample pictures, which may come from anybody: what cannot be opened, or is huge, is left out."""
+    written = []
+    for sample in samples[:most]:
+        try:
+            picture = image.read(sample)
+        except BadPhoto:
+            continue
+        show(picture, folder / f"sample-{len(written)}.png")
+        written.append(str(folder / f"sample-{len(written)}.png"))
+    return written
 
 
 def reduced(photo: UInt8[Tensor, "channels height width"]) -> UInt8[Tensor, "channels h w"]:

@@ -220,7 +220,7 @@ def test_identities_are_listed_introduced_and_chosen(handlers, identities):
     assert "128 px" in about
     assert "<b>" not in about
     assert samples == [str(sample) for sample in identities[1].samples]
-    assert handlers.choose(gr.SelectData(None, {"index": 1, "value": None})) == "ben"
+    assert handlers.choose(["ada", "ben"], gr.SelectData(None, {"index": 1, "value": None})) == "ben"
     with pytest.raises(gr.Error, match="nobody"):
         handlers.introduce("nobody")
 
