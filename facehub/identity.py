@@ -9,6 +9,8 @@
 Loading is strict: safetensors and JSON only, no key too many or too few, shapes checked in the header before anything is allocated.
 """
 
+import functools
+import hashlib
 import json
 import os
 import pathlib
@@ -27,6 +29,7 @@ from torch import Tensor
 from . import image
 from .errors import BadIdentity, FaceHubError
 from .generators import JOINT, Generator
+from .provenance import Origin
 
 SCHEMA = 1
 NETWORK = "korshunova2017"
@@ -68,6 +71,14 @@ class Identity:
     """README.md as it stands: untrusted text."""
     samples: tuple[pathlib.Path, ...]
     """Pictures of swaps, in order."""
+    repo: str = ""
+    """user/name where it was pulled; empty for a folder."""
+    revision: str = ""
+    """The commit that was pulled, 40 hexadecimal digits; empty for a folder."""
+
+    def origin(self, parent: bytes | None = None) -> Origin:
+        """What the manifest of a picture made with it says. `parent` is the file that came in. A folder's revision is the hash of its weights."""
+        return Origin(parent, self.name, self.repo, self.revision or _weights_hash(self.folder / "model.safetensors"), self.consent["basis"])
 
     def generator(self, device: torch.device | str = "cpu") -> Generator:
         """The network with its weights in float32. Raises BadIdentity when the file is not just what config.json describes."""
@@ -207,6 +218,11 @@ def _weights(file: pathlib.Path, wanted: dict[str, tuple[int, ...]]) -> dict[str
         if not tensor.isfinite().all():
             raise BadIdentity(f"{name} in {file.name} holds values that are not finite: the training went wrong, so get another revision.")
     return weights
+
+
+@functools.lru_cache(32)
+def _weights_hash(file: pathlib.Path) -> str:
+    return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
 
 
 def _file(folder: pathlib.Path, name: str) -> pathlib.Path:

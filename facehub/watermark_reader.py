@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Complex64, Float, UInt8
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate, one_hot, pad
+from torch.nn.functional import avg_pool2d, interpolate, max_pool1d, one_hot, pad
 
 from . import codes
-from .watermark import BITS, HIGHEST, LOWEST, TILE, Payload, Waves, luma, payload, waves
+from .watermark import BITS, FRAME, HIGHEST, LOWEST, TILE, Payload, Waves, luma, payload, waves
 
 LARGEST = 768
 """Longer side in px of the photo that is searched."""
@@ -67,7 +67,8 @@ def detect(photo: UInt8[Tensor, "3 height width"]) -> Found:
     """Looks for the mark of `watermark.embed` in a photo that may have been cropped, resized or compressed since."""
     search = _search(photo.device)
     even = _even(photo)
-    best = max((_exact(even, scale, search) for scale in _likely(even, search)), key=lambda one: one[0])
+    untouched = max(even.shape) / min(max(photo.shape[1:]), FRAME)  # the scale, if the photo is still as large as it was
+    best = max((_exact(even, scale, search) for scale in [untouched, *_likely(even, search)]), key=lambda one: one[0])
     score, values = _aligned(*best[1:], search)
     message, right = codes.decode(values[None])
     return Found(score, payload(message[0]) if bool(right) and score >= READABLE else None)
@@ -109,7 +110,9 @@ def _likely(even: Float[Tensor, "h w"], search: _Search) -> list[float]:
         values = spectrum[index[..., 0] % size, index[..., 1].clamp(max=size // 2)] * (frequency.abs() < 0.5).all(-1)
         values = _whitened(values, search.ring[:pilots], search.member[:pilots])
         peaks.append(_places(values, search).flatten(1).amax(1))
-    return scales[torch.cat(peaks).topk(CANDIDATES).indices].tolist()
+    peak = torch.cat(peaks)
+    summits = peak * (max_pool1d(peak[None, None], 3, stride=1, padding=1)[0, 0] == peak)
+    return scales[summits.topk(CANDIDATES).indices].tolist()
 
 
 def _exact(even: Float[Tensor, "h w"], scale: float, search: _Search) -> tuple[float, Complex64[Tensor, " waves"], int, int]:
