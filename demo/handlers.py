@@ -10,6 +10,7 @@ import html
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar
 
@@ -18,6 +19,7 @@ import gradio as gr
 from facehub import image
 from facehub.errors import BadPhoto, BadSetting, FaceHubError, UnknownIdentity
 from facehub.identity import Identity
+from facehub.provenance import Marks
 from facehub.swap import Swapper, Which
 
 from . import pictures
@@ -36,6 +38,9 @@ BASIS = {
     "research": "For research only",
 }
 """What the bases of consent mean to a visitor."""
+
+LABELLED = Marks(label=True)
+"""All marks, the visible one too: what a page puts on unless its operator wants otherwise."""
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +80,8 @@ def toast(sentence: str) -> gr.Error:
 class Handlers:
     """Everything the page can be asked to do, for all visitors alike: what belongs to one of them lies in their folder of `visits`.
 
-    `swapper` makes the pipeline of an identity; the `keep` that were used last stay loaded. Swaps are expected one at a time.
+    `swapper` makes the pipeline of an identity; the `keep` that were used last stay loaded. Swaps are expected one at a time. What is generated gets
+    the `marks`; whether a visitor may leave out the visible one is the operator's choice, `label_optional`.
     """
 
     def __init__(
@@ -86,9 +92,11 @@ class Handlers:
         *,
         examples: Sequence[Path] = (),
         keep: int = 8,
+        marks: Marks = LABELLED,
+        label_optional: bool = False,
     ):
         self.identities = {identity.name: identity for identity in identities}
-        self.examples, self.visits = examples, visits
+        self.examples, self.visits, self.marks, self.label_optional = examples, visits, marks, label_optional
         self._swapper = functools.lru_cache(keep)(lambda name: swapper(self.identities[name]))
 
     @in_a_sentence
@@ -98,19 +106,21 @@ class Handlers:
         identity: str,
         strength: float | int = 1.0,
         faces: str | int = "all",
+        label: bool = True,
         request: gr.Request | None = None,
         progress: Callable = gr.Progress(),  # noqa: B008 -- gradio knows its progress bar by this default
     ) -> Results:
         """Puts an identity's face on a photo, keeping pose, expression and light.
 
         `photo`: one that shows a face. `identity`: a name that /identities lists. `strength`: from 0, the photo as it is, to 1, the full swap.
-        `faces`: "all", "largest", or the number of one face, where 0 is the largest. Gives the marked PNG at full size first, then what the
+        `faces`: "all", "largest", or the number of one face, where 0 is the largest. `label`: the visible AI mark, where
+        this server lets visitors choose. Gives the marked PNG at full size first, then what the
         page shows: original, raw and blended picture, the slider's pair, the steps of each face, the landmarks, the seconds of each stage.
         """
         session = request.session_hash if request else None
         progress(0.05, desc="Reading the photo")
         start = time.perf_counter()
-        which, one, file = chosen(str(faces)), self._identity(identity), self._file(photo, session)
+        which, one, file, marks = chosen(str(faces)), self._identity(identity), self.upload(photo, session), self._marks(label)
         picture = image.read(file)
         seconds = {"read": time.perf_counter() - start}
 
@@ -127,7 +137,8 @@ class Handlers:
         seconds |= swapped.seconds | {"find": finding + swapped.seconds["find"]}
 
         progress(0.8, desc="Writing the pictures")
-        return pictures.write(swapped, picture, self.visits.folder(session), name=f"{file.stem[:80]}-{one.name}", seconds=seconds)
+        folder, name = self.visits.folder(session), f"{file.stem[:80]}-{one.name}"
+        return pictures.write(swapped, picture, folder, name=name, seconds=seconds, origin=one.origin(picture.file), marks=marks)
 
     @in_a_sentence
     def take_in(self, photo: str | None, request: gr.Request | None = None) -> str | None:
@@ -135,7 +146,7 @@ class Handlers:
         if photo is None:
             return None
         session = request.session_hash if request else None
-        file = self._file(photo, session)
+        file = self.upload(photo, session)
         picture = image.read(file)
         if file.suffix.lower() in SHOWN_BY_BROWSERS:
             return photo
@@ -177,7 +188,13 @@ class Handlers:
             raise UnknownIdentity(f'No identity is called "{name}": choose one of those that are installed ({known}).')
         return self.identities[name]
 
-    def _file(self, photo: str | None, session: str | None) -> Path:
+    def _marks(self, label: bool) -> Marks:
+        if not label and self.marks.label and not self.label_optional:
+            raise BadSetting("The visible AI mark cannot be left out here: whoever runs this page has turned it on for everybody.")
+        return replace(self.marks, label=self.marks.label and bool(label))
+
+    def upload(self, photo: str | None, session: str | None) -> Path:
+        """The file that a visitor put there, under a name of their own; they must have put one, and it must still be there."""
         if photo is None:
             raise BadPhoto("There is no photo yet: drop one in, paste it, take one with the camera, or choose an example.")
         file = self.visits.claim(session, Path(photo))
@@ -193,6 +210,13 @@ def chosen(faces: str) -> Which:
     if faces.isdecimal() and len(faces) < 4:
         return int(faces)
     raise BadSetting(f'Faces "{faces}" is no choice: use "all", "largest" or a number, where 0 is the largest face.')
+
+
+def label_setting(word: str) -> dict:
+    """What the operator's word for the visible mark (on, choice or off) means to `Handlers`. Another word ends the program with a sentence."""
+    if word not in ("on", "choice", "off"):
+        raise SystemExit(f'FACEHUB_LABEL is "{word}": set it to on, choice (each visitor decides) or off.')
+    return {"marks": Marks(label=word != "off"), "label_optional": word == "choice"}
 
 
 def plain(text: str) -> str:

@@ -12,6 +12,7 @@ from gradio import themes
 from gradio.data_classes import ImageData
 from gradio.events import api
 
+from .check_tab import check_tab, label_choice
 from .handlers import Handlers
 from .visits import KEEP_SECONDS
 
@@ -59,8 +60,8 @@ Your photo and its results lie where only you find them. They are deleted when y
 the latest. Nothing is kept, learned from, or reported to anyone.
 
 ### What it is for
-Research and demonstration. Do not use it to deceive, to harass, or on people who did not agree. Every picture that comes out says in its
-metadata that it is generated. The landmark model was trained on iBUG 300-W, whose terms exclude commercial use.
+Research and demonstration. Do not use it to deceive, to harass, or on people who did not agree. Every picture that comes out says that it is
+generated: in a signed manifest, in an invisible watermark, and in a small mark in its corner. "Check a picture" reads them. The landmark model was trained on iBUG 300-W, whose terms exclude commercial use.
 
 ### Example photos
 Eileen Collins: NASA, public domain. The others: [Face Research Lab London Set](https://doi.org/10.6084/m9.figshare.5047666), DeBruine and
@@ -80,6 +81,7 @@ def build(handlers: Handlers) -> gr.Blocks:
         gr.HTML(HEADER, elem_id="header")
         with gr.Tabs():
             swap_tab(handlers)
+            check_tab(handlers)
             about_tab()
         api(handlers.listed, api_name="identities", queue=False)
         page.unload(handlers.leave)
@@ -124,6 +126,7 @@ def swap_tab(handlers: Handlers) -> None:
             strength = gr.Slider(0, 1, 1, step=0.05, label="Strength", scale=2, min_width=240)
             strength.preprocess = as_sent
             faces = gr.Dropdown(FACES, value="all", allow_custom_value=True, label="Which faces", scale=2, min_width=240)
+            label = label_choice(handlers)
             go = gr.Button("Swap", variant="primary", size="lg", interactive=bool(known), scale=3, elem_id="go")
         with gr.Column(elem_id="results"):
             with gr.Row(elem_id="pictures"):
@@ -146,7 +149,7 @@ def swap_tab(handlers: Handlers) -> None:
     identity.change(handlers.introduce, identity, [introduced, samples], api_name="introduce", **at_once)
     go.click(
         handlers.swap,
-        [photo, identity, strength, faces],
+        [photo, identity, strength, faces, *label],
         [result, original, raw, blended, before_after, steps, landmarks, timetable],
         api_name="swap",
         concurrency_id=DEVICE,
