@@ -1,7 +1,7 @@
 """Reads the watermark: finds the pattern's scale and place by its pilots, then decodes what the other waves say.
 
 The photo is made even (local mean out, divided by the local deviation), which undoes the embedder's strength and most changes of brightness. One
-Fourier transform gives the waves at a thousand scales, roughly; at the best few they are computed exactly, for width and height apart. With the
+Fourier transform gives the waves at hundreds of scales, roughly; at the best few they are computed exactly, for width and height apart. With the
 pilots' known phases taken off, an inverse transform has a peak where the tile begins.
 
 The score is the peak over what chance gives at one place: phases of a photo without the mark are random to the key's, so there it is standard normal. The
@@ -22,7 +22,7 @@ from .watermark import BITS, FRAME, HIGHEST, LOWEST, TILE, Payload, Waves, luma,
 LARGEST = 768
 """Longer side in px of the photo that is searched."""
 
-SCALES, STEP = (0.3, 2.6), 0.004
+SCALES, STEP = (0.4, 2.2), 0.004
 """Of the pattern in that photo, and how finely they are tried: half a step shifts the edges of a 512 px photo by a pixel."""
 
 EVEN_PX, FLAT_LEVELS, EDGE = 15, 2.0, 0.06
@@ -154,10 +154,12 @@ def _whitened(values: Complex64[Tensor, "... waves"], ring: Tensor, member: Tens
 
 def _places(pilots: Complex64[Tensor, "... pilots"], search: _Search) -> Float[Tensor, "... 64 64"]:
     """The score of the pilots at each place of the tile, in 64ths."""
-    grid = pilots.new_zeros(*pilots.shape[:-1], 64, 64)
     down, right = search.waves.pilots.to(pilots.device).unbind(1)
-    grid[..., down % 64, right] = pilots * search.waves.phases.to(pilots.device).conj()
-    return torch.fft.ifft2(grid).real * 64**2 / (pilots.abs().square().sum(-1) / 2).sqrt()[..., None, None].clamp(min=1e-9)
+    turned = pilots * search.waves.phases.to(pilots.device).conj() * (1 + (right == 0))  # the inverse of a half counts all but the first column twice
+    grid = pilots.new_zeros(*pilots.shape[:-1], 64, 33)
+    grid[..., down % 64, right] = turned
+    usual = (pilots.abs().square().sum(-1) / 2).sqrt()[..., None, None].clamp(min=1e-9)
+    return torch.fft.irfft2(grid, s=(64, 64)) * (64**2 / 2) / usual
 
 
 def _around(gray: Float[Tensor, "1 1 h w"]) -> Float[Tensor, "1 1 h w"]:
