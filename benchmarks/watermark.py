@@ -1,8 +1,9 @@
 """`python -m benchmarks.watermark PHOTOS [--photos N] [--unmarked N]`: invisible watermarks under what people do to pictures, in one run.
 
-For each method: how much of its message is read right (bits), how often all of it, and whether its mark is found, by attack; PSNR; milliseconds; and, for ours, how
-often an unmarked photo is taken for a marked one. invisible-watermark and blind-watermark are in the table where they are installed (both want opencv-python
-and PyWavelets); they get 48 bits as ours, and, as neither can tell whether there is a mark, count as found when every bit is right.
+For each method: how much of its message is read right (bits), how often all of it, and whether its mark is found, by attack; PSNR; milliseconds;
+and, for ours, how often an unmarked photo is taken for a marked one. invisible-watermark and blind-watermark are in the table where they are
+installed (both want OpenCV and PyWavelets); they get 48 bits as ours, and, as neither can tell whether there is a mark, count as found when every
+bit is right.
 """
 
 import argparse
@@ -14,7 +15,6 @@ import pathlib
 import random
 import statistics
 import time
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +24,10 @@ from PIL import Image, ImageEnhance
 from facehub import image, watermark, watermark_reader
 
 SEED = 6
-KEYS = (("none", "as it is"), ("jpeg", "JPEG 70"), ("half", "half and back"), ("crop", "10 % cropped"), ("screen", "screenshot"), ("light", "light and colour"))
+KEYS = (
+    ("none", "as it is"), ("jpeg", "JPEG 70"), ("half", "half and back"), ("crop", "10 % cropped"), ("screen", "screenshot"),
+    ("light", "light and colour"),
+)  # fmt: skip
 
 
 class Answer(NamedTuple):
@@ -140,11 +143,11 @@ def false_positives(files: list[pathlib.Path], processes: int | None) -> dict:
     scores = [score for score, _, _ in found]
     mean, deviation = statistics.mean(scores), statistics.stdev(scores)
     scale = deviation * math.sqrt(6) / math.pi
-    tail = {limit: -math.expm1(-math.exp(-(limit - mean + 0.5772 * scale) / scale)) for limit in (watermark_reader.READABLE, watermark_reader.PRESENT)}
+    present, readable = (-math.expm1(-math.exp(-(limit - mean) / scale - 0.5772)) for limit in (watermark_reader.PRESENT, watermark_reader.READABLE))
     return {
         "photos": len(files), "taken_for_marked": sum(present for _, present, _ in found), "read": sum(read for _, _, read in found),
         "mean": mean, "deviation": deviation, "largest": max(scores), "above_readable": sum(s >= watermark_reader.READABLE for s in scores),
-        "chance": tail[watermark_reader.PRESENT] + tail[watermark_reader.READABLE] * 2.0**-16,
+        "chance": present + readable * 2.0**-16,
     }  # fmt: skip
 
 
@@ -178,8 +181,9 @@ def main() -> None:
     ours = results[0]
     print("Ours, mark found:", ", ".join(f"{title} {100 * ours['attacks'][key]['found']:.0f} %" for key, title in KEYS))
     alarm = false_positives(files[arguments.photos : arguments.photos + arguments.unmarked], arguments.processes)
-    print(f"{alarm['photos']} unmarked photos: {alarm['taken_for_marked']} taken for marked, {alarm['read']} with a message; score {alarm['mean']:.2f} +- "
-          f"{alarm['deviation']:.2f}, largest {alarm['largest']:.2f}, {alarm['above_readable']} at {watermark_reader.READABLE:g} or more; by the tail {alarm['chance']:.1e}")  # fmt: skip
+    print(f"{alarm['photos']} unmarked photos: {alarm['taken_for_marked']} taken for marked, {alarm['read']} with a message")
+    print(f"their score: {alarm['mean']:.2f} +- {alarm['deviation']:.2f}, largest {alarm['largest']:.2f}, {alarm['above_readable']} at "
+          f"{watermark_reader.READABLE:g} or more; chance of a false mark by the tail: {alarm['chance']:.1e}")  # fmt: skip
     if arguments.json:
         arguments.json.write_text(json.dumps({"methods": results, "false_positives": alarm}, indent=1) + "\n")
 

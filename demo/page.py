@@ -61,7 +61,9 @@ the latest. Nothing is kept, learned from, or reported to anyone.
 
 ### What it is for
 Research and demonstration. Do not use it to deceive, to harass, or on people who did not agree. Every picture that comes out says that it is
-generated: in a signed manifest, in an invisible watermark, and in a small mark in its corner. "Check a picture" reads them. The landmark model was trained on iBUG 300-W, whose terms exclude commercial use.
+generated: in a signed manifest, in an invisible watermark, and, unless whoever runs
+this page turned it off, in a small mark in its corner. "Check a picture" reads them.
+The landmark model was trained on iBUG 300-W, whose terms exclude commercial use.
 
 ### Example photos
 Eileen Collins: NASA, public domain. The others: [Face Research Lab London Set](https://doi.org/10.6084/m9.figshare.5047666), DeBruine and

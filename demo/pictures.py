@@ -44,7 +44,14 @@ class Results(NamedTuple):
 
 
 def write(
-    swapped: Swapped, picture: Picture, folder: Path, *, name: str, seconds: dict[str, float], origin: Origin | None = None, marks: Marks | None = None
+    swapped: Swapped,
+    picture: Picture,
+    folder: Path,
+    *,
+    name: str,
+    seconds: dict[str, float],
+    origin: Origin | None = None,
+    marks: Marks | None = None,
 ) -> Results:
     """Writes the swap of one photo into an empty folder. `name` is the result's without suffix, `seconds` those of the stages so far.
 

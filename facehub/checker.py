@@ -5,7 +5,6 @@ program only. What the marks can and cannot prove is in docs/responsible-use.md.
 """
 
 import os
-import pathlib
 from dataclasses import asdict, dataclass, field
 
 from . import credentials, image, provenance, watermark_reader

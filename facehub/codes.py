@@ -1,7 +1,7 @@
 """The error-correcting code of the watermark: a checksum, then a convolutional code, read back from soft values.
 
-Rate 1/4, constraint length 9, free distance 24: the code of cdma2000 (3GPP2 C.S0002, section 2.1.3.1.4.1.2). Decoded by the Viterbi algorithm (1967), which
-finds the one most likely message among all, however weak each single value is.
+Rate 1/4, constraint length 9, free distance 24: the code of cdma2000 (3GPP2 C.S0002, section 2.1.3.1.4.1.2). Decoded by the Viterbi algorithm
+(1967), which finds the one most likely message among all, however weak each single value is.
 """
 
 import torch

@@ -1,7 +1,8 @@
 """The signed manifest: Content Credentials by the C2PA specification (https://spec.c2pa.org), written and read by c2pa-python.
 
 It says that a photo was opened and edited with a trained network, by which version of this program, with which identity and on what basis of consent,
-and is bound to every byte of the file: nothing may touch the file after `sign`. The input is the parent ingredient; a manifest that it brought is kept.
+and is bound to every byte of the file: nothing may touch the file after `sign`. The input is the parent ingredient; a manifest that it brought is
+kept, but for what could tell on the person.
 """
 
 import io
@@ -55,7 +56,7 @@ def sign(file: bytes, format: str, credential: Credential, origin: Origin, water
     import c2pa
 
     media, context = MEDIA[format], _context()
-    details = {"identity": origin.identity, "repository": origin.repository, "revision": origin.revision, "basis": origin.basis, "watermark": watermark}
+    details = {name: getattr(origin, name) for name in ("identity", "repository", "revision", "basis")} | {"watermark": watermark}
     definition = {
         "claim_generator_info": [{"name": "facehub", "version": VERSION}],
         "assertions": [{"label": LABEL, "data": {key: value for key, value in details.items() if value}}],

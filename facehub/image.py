@@ -118,8 +118,8 @@ def encode(
 ) -> bytes:
     """The bytes of a picture file; `format` as in SUFFIXES. Carries nothing but the pixels and, unless `generated` is false, the marks.
 
-    `origin` is what the picture was made from, for the manifest; `marks` which marks it gets, by default all but the visible one. They change pixels, by
-    a few levels of 255 (watermark.py). Where the format has no transparency (JPEG, BMP) the pixels are kept and the alpha is dropped.
+    `origin` is what the picture was made from, for the manifest; `marks` which marks it gets, by default all but the visible one. They change
+    pixels, by a few levels of 255 (watermark.py). Where the format has no transparency (JPEG, BMP) the pixels are kept and the alpha is dropped.
     """
     marks, origin = marks or Marks(), origin or Origin()
     format = {"JPG": "JPEG", "TIF": "TIFF"}.get(format.upper(), format.upper())
@@ -176,7 +176,7 @@ def write(
     origin: Origin | None = None,
     marks: Marks | None = None,
 ) -> None:
-    """Writes a picture file, whole or not at all; the suffix chooses the format, the rest is as in `encode`. Raises BadSetting when it cannot be written."""
+    """Writes a picture file, whole or not at all; the suffix chooses the format, the rest is as in `encode`. Raises BadSetting when it cannot be."""
     path = pathlib.Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise BadSetting(f'"{path.name}" has no suffix that can be written: use one of {", ".join(SUFFIXES)}.')

@@ -1,7 +1,7 @@
 """What this program signs with: a private key and its certificate in one PEM file, the operator's, or made on first use.
 
 A certificate made here is signed by itself: it shows that a file was not changed since, not who made it. An operator with a certificate of an
-authority names its file in FACEHUB_SIGNING (the private key, then the certificate and those above it) and readers who trust that authority trust the file.
+authority names its file in FACEHUB_SIGNING (the private key, then the certificate and those above it); whoever trusts that authority trusts the file.
 """
 
 import datetime
@@ -61,7 +61,8 @@ def read(file: pathlib.Path) -> Credential:
             raise BadSetting(f"{file} holds a private key but can be read by others: allow only its owner (chmod 600), then try again.")
         data = file.read_bytes()
     except OSError as problem:
-        raise BadSetting(f"{file} cannot be read ({problem.strerror or problem}): {VARIABLE} must name a PEM file with key and certificate.") from problem
+        why = problem.strerror or problem
+        raise BadSetting(f"{file} cannot be read ({why}): {VARIABLE} must name a PEM file with a key and its certificate.") from problem
     return parse(data, file.name)
 
 
@@ -79,7 +80,8 @@ def parse(data: bytes, name: str = "The file") -> Credential:
     if own.public_key() != key.public_key():
         raise BadSetting(f"The first certificate in {name} belongs to another key: put the key's own certificate first.")
     if not own.not_valid_before_utc <= now <= own.not_valid_after_utc:
-        raise BadSetting(f"The certificate in {name} is valid from {own.not_valid_before_utc:%Y-%m-%d} to {own.not_valid_after_utc:%Y-%m-%d}: get a new one.")
+        valid = f"from {own.not_valid_before_utc:%Y-%m-%d} to {own.not_valid_after_utc:%Y-%m-%d}"
+        raise BadSetting(f"The certificate in {name} is valid {valid}: get a new one.")
     form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return Credential(key.private_bytes(*form), b"".join(c.public_bytes(form[0]) for c in certificates), _algorithm(key, name))
 
@@ -93,11 +95,14 @@ def make() -> bytes:
 
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.timezone.utc)
     names = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, SELF_SIGNED), x509.NameAttribute(NameOID.COMMON_NAME, "facehub")]
-    uses = dict.fromkeys("content_commitment key_encipherment data_encipherment key_agreement key_cert_sign crl_sign encipher_only decipher_only".split(), False)
+    uses = x509.KeyUsage(
+        digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False, key_agreement=False,
+        key_cert_sign=False, crl_sign=False, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
     public = key.public_key()
     extensions: list[tuple[x509.ExtensionType, bool]] = [  # those that C2PA asks of a signer (specification 2.2, section 14.5.1)
         (x509.BasicConstraints(ca=False, path_length=None), True),
-        (x509.KeyUsage(digital_signature=True, **uses), True),
+        (uses, True),
         (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), False),
         (x509.SubjectKeyIdentifier.from_public_key(public), False),
         (x509.AuthorityKeyIdentifier.from_issuer_public_key(public), False),
@@ -132,7 +137,8 @@ def _own(file: pathlib.Path) -> Credential:
 def _algorithm(key: object, name: str) -> str:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in (curves := {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}):
+    curves = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
+    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in curves:
         return curves[key.curve.name]
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return "ed25519"

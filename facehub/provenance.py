@@ -1,7 +1,7 @@
 """What a picture that leaves the program says about itself: which marks it carries, what it was made from, and the plain statement in its metadata.
 
-The statement is an XMP packet with IPTC's digital source type for composites with trained media (https://cv.iptc.org/newscodes/digitalsourcetype/), which
-viewers, search engines and platforms read. It is a statement, not a proof: whoever rewrites the file can take it out. The signed manifest is
+The statement is an XMP packet with IPTC's digital source type for composites with trained media (https://cv.iptc.org/newscodes/digitalsourcetype/),
+which viewers, search engines and platforms read. It is a statement, not a proof: whoever rewrites the file can take it out. The signed manifest is
 made in credentials.py, the invisible watermark in watermark.py, the visible label in label.py; image.py puts them on.
 """
 

@@ -1,16 +1,17 @@
 """The invisible watermark: faint waves over the whole picture that say which program made it, in which version, and which picture it is.
 
 Spread-spectrum watermarking (Cox, Kilian, Leighton, Shamoon, IEEE Trans. Image Processing 6(12), 1997) with a pattern that repeats, so that crops and
-other sizes can be undone (Kutter, SPIE 3528, 1998). The pattern is a tile of `TILE` px, the sum of waves 5 to 11 px long, which JPEG and halving leave.
-A quarter of the waves are pilots, the same in every picture: from them the reader (watermark_reader.py) learns scale and place, whether there is a mark
-at all, and how well each wavelength came through. The others carry the coded message, each sign of the code on several waves. The pattern is stronger where
-the photo is busy, and grows with photos larger than `FRAME` px.
+other sizes can be undone (Kutter, SPIE 3528, 1998). The pattern is a tile of `TILE` px, the sum of waves 5 to 11 px long, which JPEG and halving
+leave. A quarter of the waves are pilots, the same in every picture: from them the reader (watermark_reader.py) learns scale and place, whether there
+is a mark at all, and how well each wavelength came through. The others carry the coded message, each sign of the code on several waves. The pattern
+is stronger where the photo is busy, and grows with photos larger than `FRAME` px.
 
 What it withstands is measured in docs/marks.md. It does not withstand rotation, mirroring, or somebody who reads this file and wants it gone.
 """
 
 import functools
 import hashlib
+import itertools
 import math
 import re
 from dataclasses import dataclass
@@ -101,7 +102,7 @@ def embed(photos: Photos, payloads: list[Payload]) -> Photos:
 
 
 def bits(payloads: list[Payload]) -> Bool[Tensor, "photos bits"]:
-    """Version and id as bits, most significant first. A version with letters counts by its numbers; numbers that do not fit are the largest that do."""
+    """Version and id as bits, most significant first. Letters in a version do not count; numbers that do not fit are the largest that do."""
     rows = []
     for payload in payloads:
         parts = [int(number) for number in re.findall(r"\d+", payload.version)[:3]] + [0, 0, 0]
@@ -114,7 +115,7 @@ def payload(message: Bool[Tensor, " bits"]) -> Payload:
     """What the bits of one message say."""
     text = "".join(str(int(bit)) for bit in message)
     ends = [sum(VERSION_BITS[:i]) for i in range(4)]
-    version = ".".join(str(int(text[a:b], 2)) for a, b in zip(ends, ends[1:], strict=False))
+    version = ".".join(str(int(text[a:b], 2)) for a, b in itertools.pairwise(ends))
     return Payload(version, int(text[ends[-1] :], 2))
 
 

@@ -4,8 +4,8 @@ The photo is made even (local mean out, divided by the local deviation), which u
 Fourier transform gives the waves at hundreds of scales, roughly; at the best few they are computed exactly, for width and height apart. With the
 pilots' known phases taken off, an inverse transform has a peak where the tile begins.
 
-The score is the peak over what chance gives at one place: phases of a photo without the mark are random to the key's, so there it is standard normal. The
-largest of the millions that are tried is not: its distribution was measured on unmarked photos (docs/marks.md), and the thresholds come from there.
+The score is the peak over what chance gives at one place: phases of a photo without the mark are random to the key's, so there it is standard normal.
+The largest of the millions that are tried is not: its distribution was measured on unmarked photos (docs/marks.md), and the thresholds come from there.
 """
 
 import math
@@ -32,7 +32,7 @@ LOUDEST = 1.5
 """No wave counts more than this many times the usual of its wavelength: a fence or a screen has few waves, but strong ones."""
 
 RINGS = 8
-CANDIDATES, NEAR = 3, torch.arange(-4, 5) * 0.001
+CANDIDATES, NEAR = 3, torch.arange(-2, 3) * 0.002
 """Scales looked at exactly, and how far about each."""
 
 READABLE, PRESENT = 6.0, 8.0

@@ -5,7 +5,7 @@ import io
 import pytest
 import torch
 from PIL import Image
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, pad
 
 from facehub import image, watermark
 from facehub.watermark import Payload, bits, embed, payload
@@ -44,7 +44,7 @@ ATTACKS = {
     "JPEG 70": lambda p: jpeg(p, 70),
     "half and back": lambda p: resized(resized(p, p.shape[1] // 2, p.shape[2] // 2), *p.shape[1:]),
     "a tenth cropped": lambda p: p[:, p.shape[1] // 15 :, : -(p.shape[2] // 10)],
-    "another size, framed, JPEG 80": lambda p: jpeg(torch.nn.functional.pad(resized(p, p.shape[1] * 6 // 7, p.shape[2] * 6 // 7), (31, 9, 57, 12), value=245), 80),
+    "another size, framed, JPEG 80": lambda p: jpeg(pad(resized(p, p.shape[1] * 6 // 7, p.shape[2] * 6 // 7), (31, 9, 57, 12), value=245), 80),
     "brighter": lambda p: (p.float() * 1.15 + 8).clamp(0, 255).byte(),
     "redder": lambda p: (p.float() * torch.tensor([1.15, 1.0, 0.85])[:, None, None]).clamp(0, 255).byte(),
 }  # fmt: skip
