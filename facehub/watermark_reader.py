@@ -5,7 +5,7 @@ Fourier transform gives the waves at hundreds of scales, roughly; at the best fe
 pilots' known phases taken off, an inverse transform has a peak where the tile begins.
 
 The score is the peak over what chance gives at one place: phases of a photo without the mark are random to the key's, so there it is standard normal.
-The largest of the millions that are tried is not: its distribution was measured on unmarked photos (docs/marks.md), and the thresholds come from there.
+The largest of the millions that are tried is not: its distribution was measured on unmarked photos (docs/marks.md); the thresholds come from there.
 """
 
 import math

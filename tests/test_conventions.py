@@ -24,7 +24,7 @@ def test_the_snippets_run(monkeypatch):
     known = (torch, image, align, paste, place, Finder, invert, move, warp, losses)
     names = {thing.__name__.split(".")[-1]: thing for thing in known}
     snippets = re.findall(r"```python\n(.*?)```", (ROOT / "CONVENTIONS.md").read_text(), re.S)
-    assert len(snippets) == 5
+    assert len(snippets) == 6
     for snippet in snippets:
         exec(snippet, names)
 
