@@ -42,8 +42,14 @@ BITS = sum(VERSION_BITS) + ID_BITS
 LEVELS = 2.2
 """Root mean square of the whole change, of 255, at most: a PSNR of 41.3 dB."""
 
-SMOOTH_LEVELS, BUSY_SHARE, BUSY_LEVELS, BUSY_PX = 1.8, 0.1, 30.0, 8
-"""The change in smooth places; what is added in busy ones, as a share of the standard deviation, counted up to a limit, in blocks of so many px."""
+FLAT_LEVELS, SMOOTH_LEVELS, SMOOTH_DEVIATION = 1.1, 1.8, 2.0
+"""The change where the photo is flat, as a studio's wall, on which the eye would notice more; and where its standard deviation reaches the third."""
+
+BUSY_SHARE, BUSY_LEVELS, BUSY_PX = 0.1, 30.0, 8
+"""What is added in busy places, as a share of the standard deviation, counted up to a limit, in blocks of so many px."""
+
+PLENTY_PX, LEAST = 300, 0.7
+"""A frame larger than this holds the pattern more often, and gets it fainter in proportion, down to a share."""
 
 LUMA = (0.299, 0.587, 0.114)
 
@@ -94,8 +100,9 @@ def embed(photos: Photos, payloads: list[Payload]) -> Photos:
     frame = (max(1, round(height / scale)), max(1, round(width / scale)))
     gray = luma(photos if scale == 1 else interpolate(photos.float(), frame, mode="area"))
     pattern = tiles(bits(payloads).to(photos.device)).repeat(1, 1, -(-frame[0] // TILE), -(-frame[1] // TILE))[..., : frame[0], : frame[1]]
-    change = pattern * (busyness(gray).clamp(max=BUSY_LEVELS) * BUSY_SHARE + SMOOTH_LEVELS)
+    change = pattern * strength(busyness(gray))
     change = change * (LEVELS / change.square().mean((1, 2, 3), keepdim=True).sqrt()).clamp(max=1)
+    change = change * min(1.0, max(LEAST, PLENTY_PX / math.sqrt(frame[0] * frame[1])))
     if scale > 1:
         change = interpolate(change, (height, width), mode="bilinear")
     return photos.float().add_(change.round_()).clamp_(0, 255).to(torch.uint8)
@@ -134,6 +141,12 @@ def luma(photos: Tensor) -> Float[Tensor, "photos 1 height width"]:
     """Brightness in levels of 255."""
     red, green, blue = photos.float().split(1, dim=1)
     return (red * LUMA[0]).add_(green, alpha=LUMA[1]).add_(blue, alpha=LUMA[2])
+
+
+def strength(busy: Float[Tensor, "photos 1 height width"]) -> Float[Tensor, "photos 1 height width"]:
+    """Levels by which each pixel may change, root mean square, for its place's busyness."""
+    smooth = (busy / SMOOTH_DEVIATION).clamp(max=1) * (SMOOTH_LEVELS - FLAT_LEVELS) + FLAT_LEVELS
+    return busy.clamp(max=BUSY_LEVELS) * BUSY_SHARE + smooth
 
 
 def busyness(gray: Float[Tensor, "photos 1 height width"]) -> Float[Tensor, "photos 1 height width"]:
