@@ -1,6 +1,7 @@
 """The demo: `python app.py`, or a Hugging Face Space as it is. `GRADIO_SERVER_NAME` and `GRADIO_SERVER_PORT` say where it listens.
 
 `FACEHUB_CONTENT` and its like (demo/runs.py) lend training what it needs; unfinished trainings outlive the page in the folder `FACEHUB_RUNS`.
+`FACEHUB_LABEL` says whether pictures get the visible AI mark: on (the default), choice (each visitor may leave it out) or off.
 """
 
 import os
@@ -16,7 +17,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"  # and huggingface_hub this
 
 import torch  # noqa: E402
 
-from demo.handlers import CREDITS, EXAMPLES, Handlers  # noqa: E402
+from demo.handlers import CREDITS, EXAMPLES, Handlers, label_setting  # noqa: E402
 from demo.hub_handlers import HubHandlers  # noqa: E402
 from demo.jobs import Jobs  # noqa: E402
 from demo.outlook import Outlook  # noqa: E402
@@ -47,6 +48,7 @@ handlers = Handlers(
     visits,
     examples=EXAMPLES,
     elsewhere=[training.find, hub.find],
+    **label_setting(os.environ.get("FACEHUB_LABEL", "on")),
 )
 demo = build(handlers, training, hub, login="OAUTH_CLIENT_ID" in os.environ)
 

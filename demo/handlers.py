@@ -10,6 +10,7 @@ import html
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar
 
@@ -18,6 +19,7 @@ import gradio as gr
 from facehub import image
 from facehub.errors import BadPhoto, BadSetting, FaceHubError, UnknownIdentity
 from facehub.identity import Identity
+from facehub.provenance import Marks
 from facehub.swap import Swapper, Which
 
 from . import pictures
@@ -36,6 +38,9 @@ CREDITS = "Sample inputs: NASA (public domain); Face Research Lab London Set, De
 
 MOST_AT_ONCE = 12
 """Identities that can be compared on one photo."""
+
+LABELLED = Marks(label=True)
+"""All marks, the visible one too: what a page puts on unless its operator wants otherwise."""
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +90,8 @@ class Handlers:
     """Everything the swap tab can be asked to do, for all visitors alike: what belongs to one of them lies in their folder of `visits`.
 
     `swapper` makes the pipeline of an identity; the `keep` that were used last stay loaded. Swaps are expected one at a time. `elsewhere`: where
-    identities are looked for that are not installed, by name and session; None where there is none that this visitor may use.
+    identities are looked for that are not installed, by name and session; None where there is none that this visitor may use. What is
+    generated gets the `marks`; whether a visitor may leave out the visible one is the operator's choice, `label_optional`.
     """
 
     def __init__(
@@ -97,9 +103,12 @@ class Handlers:
         examples: Sequence[Path] = (),
         keep: int = 8,
         elsewhere: Sequence[Callable[[str, str | None], Identity | None]] = (),
+        marks: Marks = LABELLED,
+        label_optional: bool = False,
     ):
         self.identities = {identity.name: identity for identity in identities}
         self.examples, self.visits, self.elsewhere = examples, visits, elsewhere
+        self.marks, self.label_optional = marks, label_optional
         self._copies: dict[tuple[str | None, str], list[str]] = {}
         self._swapper, self._keep = swapper, keep
         self._loaded: dict[Path, Swapper] = {}
@@ -111,19 +120,21 @@ class Handlers:
         identity: str,
         strength: float | int = 1.0,
         faces: str | int = "all",
+        label: bool = True,
         request: gr.Request | None = None,
         progress: Callable = gr.Progress(),  # noqa: B008 -- gradio knows its progress bar by this default
     ) -> Results:
         """Puts an identity's face on a photo, keeping pose, expression and light.
 
         `photo`: one that shows a face. `identity`: a name that /identities lists. `strength`: from 0, the photo as it is, to 1, the full swap.
-        `faces`: "all", "largest", or the number of one face, where 0 is the largest. Gives the marked PNG at full size first, then what the
+        `faces`: "all", "largest", or the number of one face, where 0 is the largest. `label`: the visible AI mark, where
+        this server lets visitors choose. Gives the marked PNG at full size first, then what the
         page shows: original, raw and blended picture, the slider's pair, the steps of each face, the landmarks, the seconds of each stage.
         """
         session = request.session_hash if request else None
         progress(0.05, desc="Reading the photo")
         start = time.perf_counter()
-        which, one, file = chosen(str(faces)), self.find(identity, session), self._file(photo, session)
+        which, one, file, marks = chosen(str(faces)), self.find(identity, session), self.upload(photo, session), self._marks(label)
         picture = image.read(file)
         seconds = {"read": time.perf_counter() - start}
 
@@ -140,7 +151,8 @@ class Handlers:
         seconds |= swapped.seconds | {"find": finding + swapped.seconds["find"]}
 
         progress(0.8, desc="Writing the pictures")
-        return pictures.write(swapped, picture, self.visits.folder(session), name=f"{file.stem[:80]}-{one.name}", seconds=seconds)
+        folder, name = self.visits.folder(session), f"{file.stem[:80]}-{one.name}"
+        return pictures.write(swapped, picture, folder, name=name, seconds=seconds, origin=one.origin(picture.file), marks=marks)
 
     @in_a_sentence
     def swap_all(
@@ -149,6 +161,7 @@ class Handlers:
         identities: list[str],
         strength: float | int = 1.0,
         faces: str | int = "all",
+        label: bool = True,
         request: gr.Request | None = None,
         progress: Callable = gr.Progress(),  # noqa: B008 -- gradio knows its progress bar by this default
     ) -> list[tuple[Path, str]]:
@@ -161,7 +174,8 @@ class Handlers:
             raise BadSetting("No face is chosen to compare: choose two or more.")
         if len(identities) > MOST_AT_ONCE:
             raise BadSetting(f"{len(identities)} faces are more than the {MOST_AT_ONCE} that can be compared at once: choose fewer.")
-        which, ones, file = chosen(str(faces)), [self.find(name, session) for name in identities], self._file(photo, session)
+        which, ones = chosen(str(faces)), [self.find(name, session) for name in identities]
+        file, marks = self.upload(photo, session), self._marks(label)
         picture, folder = image.read(file), self.visits.folder(session)
         found, compared = None, []
         for number, one in enumerate(ones):
@@ -170,7 +184,7 @@ class Handlers:
             found = found or swapper.finder(picture.photo[None])
             swapped = swapper(picture.photo[None], faces=which, strength=float(strength), found=found)
             path = folder / f"{file.stem[:80]}-{one.name}-{number}.png"
-            image.write(path, swapped.blended[0].cpu(), alpha=picture.alpha)
+            image.write(path, swapped.blended[0].cpu(), alpha=picture.alpha, origin=one.origin(picture.file), marks=marks)
             compared.append((path, one.title))
         return compared
 
@@ -180,7 +194,7 @@ class Handlers:
         if photo is None:
             return None
         session = request.session_hash if request else None
-        file = self._file(photo, session)
+        file = self.upload(photo, session)
         picture = image.read(file)
         if file.suffix.lower() in SHOWN_BY_BROWSERS:
             return photo
@@ -267,7 +281,13 @@ class Handlers:
             earlier = self._copies[session, name] = pictures.copies(one.samples, self.visits.folder(session))
         return earlier
 
-    def _file(self, photo: str | None, session: str | None) -> Path:
+    def _marks(self, label: bool) -> Marks:
+        if not label and self.marks.label and not self.label_optional:
+            raise BadSetting("The visible AI mark cannot be left out here: whoever runs this page has turned it on for everybody.")
+        return replace(self.marks, label=self.marks.label and bool(label))
+
+    def upload(self, photo: str | None, session: str | None) -> Path:
+        """The file that a visitor put there, under a name of their own; they must have put one, and it must still be there."""
         if photo is None:
             raise BadPhoto("There is no photo yet: drop one in, paste it, take one with the camera, or choose an example.")
         file = self.visits.claim(session, Path(photo))
@@ -283,6 +303,13 @@ def chosen(faces: str) -> Which:
     if faces.isdecimal() and len(faces) < 4:
         return int(faces)
     raise BadSetting(f'Faces "{faces}" is no choice: use "all", "largest" or a number, where 0 is the largest face.')
+
+
+def label_setting(word: str) -> dict:
+    """What the operator's word for the visible mark (on, choice or off) means to `Handlers`. Another word ends the program with a sentence."""
+    if word not in ("on", "choice", "off"):
+        raise SystemExit(f'FACEHUB_LABEL is "{word}": set it to on, choice (each visitor decides) or off.')
+    return {"marks": Marks(label=word != "off"), "label_optional": word == "choice"}
 
 
 def plain(text: str) -> str:

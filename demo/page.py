@@ -3,6 +3,7 @@
 import gradio as gr
 from gradio.events import Dependency, api
 
+from .check_tab import check_tab
 from .handlers import NO_SAMPLE, Handlers
 from .hub_handlers import HubHandlers
 from .hub_tab import hub_tab
@@ -39,8 +40,10 @@ otherwise when it is done, when you delete it, or a day after anybody last went 
 it, and in what you publish, are no photos, and no names of your files.
 
 ### What it is for
-Research and demonstration. Do not use it to deceive, to harass, or on people who did not agree. Every picture that comes out says in its
-metadata that it is generated. The landmark model was trained on iBUG 300-W, whose terms exclude commercial use.
+Research and demonstration. Do not use it to deceive, to harass, or on people who did not agree. Every picture that comes out says that it is
+generated: in a signed manifest, in an invisible watermark, and, unless whoever runs
+this page turned it off, in a small mark in its corner. "Check a picture" reads them.
+The landmark model was trained on iBUG 300-W, whose terms exclude commercial use.
 
 ### Example photos
 Eileen Collins: NASA, public domain. The others: [Face Research Lab London Set](https://doi.org/10.6084/m9.figshare.5047666), DeBruine and
@@ -79,6 +82,7 @@ def build(handlers: Handlers, training: TrainHandlers | None = None, hub: HubHan
                 key, use = train_tab(training, page, login=login)
                 brought(use.click(training.name_of, key, wanted, api_name="name_of_trained", **AT_ONCE))
                 page.unload(training.leave)
+            check_tab(handlers)
             about_tab()
         api(handlers.listed, api_name="identities", queue=False)
         page.unload(handlers.leave)

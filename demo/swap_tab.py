@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import gradio as gr
-from gradio.data_classes import ImageData
 
+from .check_tab import as_uploaded, label_choice
 from .handlers import Handlers
 from .look import AT_ONCE, DEVICE, shown, tiles
 
@@ -70,6 +70,7 @@ def swap_tab(handlers: Handlers) -> Chosen:
             strength = gr.Slider(0, 1, 1, step=0.05, label="Strength", scale=2, min_width=240)
             strength.preprocess = as_sent
             faces = gr.Dropdown(FACES, value="all", allow_custom_value=True, label="Which faces", scale=2, min_width=240)
+            label = label_choice(handlers)
             go = gr.Button("Swap", variant="primary", size="lg", interactive=bool(known), scale=3, elem_id="go")
         with gr.Column(elem_id="results"):
             with gr.Row(elem_id="pictures"):
@@ -97,7 +98,7 @@ def swap_tab(handlers: Handlers) -> Chosen:
     identity.change(handlers.introduce, identity, [introduced, samples], api_name="introduce", **AT_ONCE)
     go.click(
         handlers.swap,
-        [photo, identity, strength, faces],
+        [photo, identity, strength, faces, *label],
         [result, original, raw, blended, before_after, steps, landmarks, timetable],
         api_name="swap",
         concurrency_id=DEVICE,
@@ -106,7 +107,7 @@ def swap_tab(handlers: Handlers) -> Chosen:
     )
     compare.click(
         handlers.swap_all,
-        [photo, names, strength, faces],
+        [photo, names, strength, faces, *label],
         grid,
         api_name="swap_all",
         concurrency_id=DEVICE,
@@ -115,11 +116,6 @@ def swap_tab(handlers: Handlers) -> Chosen:
     )
     gr.on(None, None, identity, link, js=LINK)
     return Chosen(shelf, cards, names, identity)
-
-
-def as_uploaded(payload: ImageData | None) -> str | None:
-    """gr.Image would open the file itself, and say in its own words what is wrong with it; its handlers get the file as it came."""
-    return payload.path if payload else None
 
 
 def as_sent(payload):
