@@ -1,4 +1,4 @@
-"""The command line: `python -m facehub swap PHOTO... --identity NAME --out RESULT`, `identities`, `check FILE`; search, look, pull and push for a hub.
+"""The command line: `python -m facehub swap PHOTO... --identity NAME --out RESULT`, `identities`, `check`; search, look, pull and push for a hub.
 
 Exit codes: 0 all done; 2 wrong use; 1 something could not be done, told in one sentence each on stderr; 3 from `check`: the picture is not marked.
 """
