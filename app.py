@@ -20,7 +20,7 @@ import torch  # noqa: E402
 from demo.handlers import CREDITS, EXAMPLES, Handlers, label_setting  # noqa: E402
 from demo.hub_handlers import HubHandlers  # noqa: E402
 from demo.jobs import Jobs  # noqa: E402
-from demo.outlook import Outlook  # noqa: E402
+from demo.outlook import SLOW, Outlook  # noqa: E402
 from demo.page import LOOK, build  # noqa: E402
 from demo.runs import Tools  # noqa: E402
 from demo.train_handlers import TrainHandlers  # noqa: E402
@@ -28,6 +28,7 @@ from facehub.faces import Finder  # noqa: E402
 from facehub.hub import Hub, identities  # noqa: E402
 from facehub.swap import Swapper  # noqa: E402
 from train.config import Config  # noqa: E402
+from train.precision import bf16_pays  # noqa: E402
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
 alone = "SPACE_ID" not in os.environ and os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1") in ("127.0.0.1", "localhost")
@@ -39,8 +40,9 @@ work = {
     "imitate": Config().fine_steps,
     "losses": Config().steps,
 }
+usual = None if device == "cuda" else 1.0 if bf16_pays(torch.device(device)) else SLOW
 tools = Tools.of(os.environ, samples=tuple(EXAMPLES), credits=CREDITS)
-jobs = Jobs(Path(os.environ.get("FACEHUB_RUNS") or private_folder()), tools, Outlook(work, known=device == "cpu"))
+jobs = Jobs(Path(os.environ.get("FACEHUB_RUNS") or private_folder()), tools, Outlook(work, usual))
 training = TrainHandlers(jobs, visits, hub)
 handlers = Handlers(
     identities(),

@@ -22,6 +22,9 @@ DOING = {
 COUNTED = re.compile(r"([\w ]+): (\d+) of (\d+),")
 """What training says of its progress; the comma tells that the number is whole."""
 
+SLOW = 7.0
+"""How many times as long a processor takes that has no instructions for bfloat16."""
+
 EVIDENCE_SECONDS = 15.0
 """How much of a stage must be behind a run until its own pace is believed."""
 
@@ -46,10 +49,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """`counts`: photos, faces or steps of each stage, as training is set. `known`: whether `MEASURED` holds for this machine's kind of device."""
+    """`counts`: photos, faces or steps of each stage, as training is set. `usual`: how many times as long as `MEASURED` this machine takes, or None
+    where nobody has measured one of its kind."""
 
     counts: Mapping[str, int]
-    known: bool = True
+    usual: float | None = 1.0
 
     def seconds(self) -> float:
         """Of a whole run on the machine that was measured."""
@@ -67,7 +71,7 @@ class Outlook:
 
     def left(self, place: Place, pace: float | None = None) -> float | None:
         """Seconds to go at a run's own pace, or at that of the machine that was measured; None where that says nothing about this one."""
-        pace = pace or (1.0 if self.known else None)
+        pace = pace or self.usual
         return None if pace is None else pace * (self.seconds() - self.spent(place))
 
     def pace(self, earlier: Place, later: Place, seconds: float) -> float | None:

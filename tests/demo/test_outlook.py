@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from demo.outlook import DOING, EVIDENCE_SECONDS, MEASURED, Outlook, Place, about
+from demo.outlook import DOING, EVIDENCE_SECONDS, MEASURED, SLOW, Outlook, Place, about
 from train.config import Config
 from train.identity import told
 from train.loop import Step
@@ -50,8 +50,13 @@ def test_a_runs_own_pace_corrects_what_was_measured():
     assert FULL.pace(first, later, EVIDENCE_SECONDS / 2) is None, "read from disk, not computed"
 
 
+def test_a_slower_machine_is_promised_more_time():
+    slow = Outlook(FULL.counts, usual=SLOW)
+    assert slow.left(Place()) == pytest.approx(SLOW * FULL.left(Place()))
+
+
 def test_a_device_nobody_measured_promises_nothing():
-    unknown = Outlook(FULL.counts, known=False)
+    unknown = Outlook(FULL.counts, usual=None)
     assert unknown.left(Place()) is None
     assert unknown.left(Place("imitate", 450, 900), 0.1) == pytest.approx(0.1 * (FULL.seconds() - FULL.spent(Place("imitate", 450, 900))))
 
