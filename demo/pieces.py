@@ -74,11 +74,11 @@ def training(status: Status, outlook: Outlook) -> str:
 
 def duration(outlook: Outlook, cores: int | None) -> str:
     """How long a whole run takes, before it has begun."""
-    if not outlook.known:
+    if outlook.usual is None:
         return "How long it takes on this machine’s GPU has not been measured; the time left is shown once it is under way."
     counted = f" This one has {cores}." if cores else ""
     return (
-        f"On two processor cores with nothing else to do it takes **{about(outlook.seconds())}**; on a busy one two or three times that.{counted} "
+        f"On two cores of this kind of processor with nothing else to do it takes **{about(outlook.usual * outlook.seconds())}**; on a busy one two or three times that.{counted} "
         "The time left is corrected as it goes. You may stop and go on at any time."
     )
 
