@@ -78,8 +78,8 @@ def duration(outlook: Outlook, cores: int | None) -> str:
         return "How long it takes on this machine’s GPU has not been measured; the time left is shown once it is under way."
     counted = f" This one has {cores}." if cores else ""
     return (
-        f"On two cores of this kind of processor with nothing else to do it takes **{about(outlook.usual * outlook.seconds())}**; on a busy one two or three times that.{counted} "
-        "The time left is corrected as it goes. You may stop and go on at any time."
+        f"On two cores of this kind of processor with nothing else to do it takes **{about(outlook.usual * outlook.seconds())}**; on a busy one two "
+        f"or three times that.{counted} The time left is corrected as it goes. You may stop and go on at any time."
     )
 
 
