@@ -48,7 +48,7 @@ def check_tab(handlers: Handlers) -> None:
                 told = gr.HTML(elem_id="report")
         record = gr.JSON(visible=False)
     go.click(Checks(handlers).check, picture, [told, record], api_name="check", concurrency_limit=1, show_progress_on=told)
-    picture.clear(lambda: "", None, told, api_visibility="private", queue=False)
+    picture.clear(None, None, told, js="() => ''")
 
 
 def label_choice(handlers: Handlers) -> list[gr.Checkbox]:
