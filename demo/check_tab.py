@@ -31,6 +31,10 @@ class Checks:
         report = check(file)
         return shown(report), report.record()
 
+    def cleared(self) -> str:
+        """Takes the report away with the picture it was about."""
+        return ""
+
 
 def check_tab(handlers: Handlers) -> None:
     """A picture, and what its marks say."""
@@ -47,8 +51,9 @@ def check_tab(handlers: Handlers) -> None:
             with gr.Column(min_width=300):
                 told = gr.HTML(elem_id="report")
         record = gr.JSON(visible=False)
-    go.click(Checks(handlers).check, picture, [told, record], api_name="check", concurrency_limit=1, show_progress_on=told)
-    picture.clear(lambda: "", None, told, api_visibility="private", queue=False)
+    checks = Checks(handlers)
+    go.click(checks.check, picture, [told, record], api_name="check", concurrency_limit=1, show_progress_on=told)
+    picture.clear(checks.cleared, None, told, api_name="cleared", api_visibility="private", queue=False)
 
 
 def label_choice(handlers: Handlers) -> list[gr.Checkbox]:
