@@ -121,8 +121,8 @@ def _exact(even: Float[Tensor, "h w"], scale: float, search: _Search) -> tuple[f
     down, right = (torch.arange(side, device=even.device) - side // 2 for side in even.shape)
     vertical = torch.arange(-HIGHEST, HIGHEST + 1, device=even.device)[:, None] * down / (TILE * scales[:, None, None])
     across = torch.arange(HIGHEST + 1, device=even.device)[:, None] * right / (TILE * scales[:, None, None])
-    rows = torch.einsum("yx,skx->ysk", even.to(torch.complex64), torch.exp(-2j * math.pi * across))
-    both = torch.einsum("tky,ysl->tksl", torch.exp(-2j * math.pi * vertical), rows)  # scale down, wave down, scale across, wave across
+    rows = torch.einsum("yx,bkx->ybk", even.to(torch.complex64), torch.exp(-2j * math.pi * across))
+    both = torch.einsum("aly,ybk->albk", torch.exp(-2j * math.pi * vertical), rows)  # scale down, wave down, scale across, wave across
     values = both[:, search.all[:, 0] + HIGHEST, :, search.all[:, 1]].permute(1, 2, 0)
     values = _whitened(values, search.ring, search.member)
     maps = _places(values[..., : len(search.waves.pilots)], search).flatten(2)

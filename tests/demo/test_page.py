@@ -185,3 +185,24 @@ def test_no_identity_says_how_to_get_one(driver, tmp_path, swapper, handlers):
         visitor = Visitor(driver, address)
         assert "No identity is installed yet" in visitor.see("#introduced").text
         assert not visitor.see("#go").is_enabled()
+
+
+def test_a_picture_is_checked_in_its_tab(visitor, photo, tmp_path):
+    folder = tmp_path / "downloads"
+    visitor.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
+    visitor.upload(photo)
+    visitor.picture("#photo")
+    visitor.click("#go")
+    visitor.picture("#blended")
+    visitor.click("#download")
+    downloaded = folder / "mine-ada.png"
+    visitor.wait(downloaded.exists)
+    next(tab for tab in visitor.all("button[role=tab]") if tab.text == "Check a picture").click()
+    visitor.wait(lambda: visitor.all("#checked input[type=file]"))[0].send_keys(str(downloaded))
+    visitor.picture("#checked")
+    visitor.click("#check-go")
+    visitor.wait(lambda: "made or changed with AI" in visitor.see("#report").text)
+    assert "has not been changed since it was signed" in visitor.see("#report").text
+    assert len(visitor.all("#report li.found")) == 3
+    visitor.photograph("checked")
+    visitor.photograph("checked", width=390)
