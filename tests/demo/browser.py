@@ -50,8 +50,12 @@ class Visitor:
         element.click()
 
     def open(self, tab: str) -> None:
-        """Goes to a tab, which a phone may keep in a menu."""
-        self.wait(lambda: next((button for button in self.all("button[role=tab]") if button.text == tab and button.is_displayed()), None)).click()
+        """Goes to a tab, which a phone keeps in a menu where there are many."""
+        shown = self.wait(lambda: [button for button in self.all(".tab-wrapper button, .overflow-menu button") if button.is_displayed()])
+        if tab not in [button.text for button in shown]:
+            shown[-1].click()
+        offered = ".tab-wrapper button, .overflow-dropdown button"
+        self.wait(lambda: next((b for b in self.all(offered) if b.text == tab and b.is_displayed()), None)).click()
 
     def type(self, selector: str, text: str) -> None:
         """Into a field, instead of what is there."""

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
-import torch
 
 from demo import pieces
 from demo.outlook import Outlook, Place
@@ -219,8 +218,9 @@ def test_several_faces_on_one_photo_are_marked_pngs(handlers, upload, loads):
     red, blue = (image.read(path).photo.int() for path, _ in compared)
     assert red.shape == image.read(photo).photo.shape
     assert all(read_mark(path.read_bytes()) for path, _ in compared)
-    assert torch.equal(red, image.read(handlers.swap(photo, "ada", 1.0, "largest").result).photo.int())
-    assert not torch.equal(red, blue)
+    alone = image.read(handlers.swap(photo, "ada", 1.0, "largest").result).photo.int()
+    assert (red - alone).abs().float().mean() < 3, "each file has a watermark of its own, and no more"
+    assert (red - blue).abs().max() > 50
     with pytest.raises(gr.Error, match="No face is chosen"):
         handlers.swap_all(photo, [])
     with pytest.raises(gr.Error, match="13 faces are more than the 12"):
