@@ -1,27 +1,58 @@
-"""The demo: `python app.py`, or a Hugging Face Space as it is. `GRADIO_SERVER_NAME` and `GRADIO_SERVER_PORT` say where it listens."""
+"""The demo: `python app.py`, or a Hugging Face Space as it is. `GRADIO_SERVER_NAME` and `GRADIO_SERVER_PORT` say where it listens.
+
+`FACEHUB_CONTENT` and its like (demo/runs.py) lend training what it needs; unfinished trainings outlive the page in the folder `FACEHUB_RUNS`.
+`FACEHUB_LABEL` says whether pictures get the visible AI mark: on (the default), choice (each visitor may leave it out) or off.
+"""
 
 import os
 import signal
 import sys
+from pathlib import Path
 
 from demo.visits import Visits, private_folder
 
 uploads = private_folder()
 os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(uploads)}  # gradio reads them when it is imported
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"  # and huggingface_hub this
 
 import torch  # noqa: E402
 
-from demo.handlers import EXAMPLES, Handlers  # noqa: E402
+from demo.handlers import CREDITS, EXAMPLES, Handlers, label_setting  # noqa: E402
+from demo.hub_handlers import HubHandlers  # noqa: E402
+from demo.jobs import Jobs  # noqa: E402
+from demo.outlook import SLOW, Outlook  # noqa: E402
 from demo.page import LOOK, build  # noqa: E402
+from demo.runs import Tools  # noqa: E402
+from demo.train_handlers import TrainHandlers  # noqa: E402
 from facehub.faces import Finder  # noqa: E402
-from facehub.hub import identities  # noqa: E402
+from facehub.hub import Hub, identities  # noqa: E402
 from facehub.swap import Swapper  # noqa: E402
+from train.config import Config  # noqa: E402
+from train.precision import bf16_pays  # noqa: E402
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
-finder = Finder()
-demo = build(
-    Handlers(identities(), lambda one: Swapper(one.generator(device), finder=finder, device=device), Visits(uploads), examples=EXAMPLES)
+alone = "SPACE_ID" not in os.environ and os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1") in ("127.0.0.1", "localhost")
+finder, visits = Finder(), Visits(uploads)
+hub = HubHandlers(Hub(token=None if alone else False), visits)  # the owner's own token is for the owner only
+work = {
+    "Optimised faces": Config().target_faces,
+    "imitate at half size": Config().coarse_steps,
+    "imitate": Config().fine_steps,
+    "losses": Config().steps,
+}
+usual = None if device == "cuda" else 1.0 if bf16_pays(torch.device(device)) else SLOW
+tools = Tools.of(os.environ, samples=tuple(EXAMPLES), credits=CREDITS)
+jobs = Jobs(Path(os.environ.get("FACEHUB_RUNS") or private_folder()), tools, Outlook(work, usual))
+training = TrainHandlers(jobs, visits, hub)
+handlers = Handlers(
+    identities(),
+    lambda one: Swapper(one.generator(device), finder=finder, device=device),
+    visits,
+    examples=EXAMPLES,
+    elsewhere=[training.find, hub.find],
+    **label_setting(os.environ.get("FACEHUB_LABEL", "on")),
 )
+demo = build(handlers, training, hub, login="OAUTH_CLIENT_ID" in os.environ)
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # end tidily, so that the uploads go

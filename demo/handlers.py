@@ -10,6 +10,7 @@ import html
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar
 
@@ -18,24 +19,28 @@ import gradio as gr
 from facehub import image
 from facehub.errors import BadPhoto, BadSetting, FaceHubError, UnknownIdentity
 from facehub.identity import Identity
+from facehub.provenance import Marks
 from facehub.swap import Swapper, Which
 
 from . import pictures
 from .pictures import Results
+from .pieces import BASIS
 from .visits import Visits
 
 SHOWN_BY_BROWSERS = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}
 
+NO_SAMPLE = Path(__file__).with_name("no_sample.png")
+
 EXAMPLES = sorted(file for file in Path(__file__).with_name("examples").glob("*") if file.suffix in SHOWN_BY_BROWSERS)
 
-BASIS = {
-    "self": "The face of the one who trained it",
-    "consented": "Trained with the person’s consent",
-    "synthetic": "A face that belongs to nobody",
-    "public-domain": "Trained from pictures in the public domain",
-    "research": "For research only",
-}
-"""What the bases of consent mean to a visitor."""
+CREDITS = "Sample inputs: NASA (public domain); Face Research Lab London Set, DeBruine & Jones (CC BY 4.0)."
+"""Whose photos the examples are."""
+
+MOST_AT_ONCE = 12
+"""Identities that can be compared on one photo."""
+
+LABELLED = Marks(label=True)
+"""All marks, the visible one too: what a page puts on unless its operator wants otherwise."""
 
 log = logging.getLogger(__name__)
 
@@ -72,10 +77,21 @@ def toast(sentence: str) -> gr.Error:
     return gr.Error(html.escape(sentence, quote=False), print_exception=False)
 
 
-class Handlers:
-    """Everything the page can be asked to do, for all visitors alike: what belongs to one of them lies in their folder of `visits`.
+class Shelf(NamedTuple):
+    """The identities that a visitor can choose from, by name, and the one that is chosen."""
 
-    `swapper` makes the pipeline of an identity; the `keep` that were used last stay loaded. Swaps are expected one at a time.
+    names: list[str]
+    cards: list[tuple[str, str]]
+    """A sample and the title of each."""
+    chosen: str
+
+
+class Handlers:
+    """Everything the swap tab can be asked to do, for all visitors alike: what belongs to one of them lies in their folder of `visits`.
+
+    `swapper` makes the pipeline of an identity; the `keep` that were used last stay loaded. Swaps are expected one at a time. `elsewhere`: where
+    identities are looked for that are not installed, by name and session; None where there is none that this visitor may use. What is
+    generated gets the `marks`; whether a visitor may leave out the visible one is the operator's choice, `label_optional`.
     """
 
     def __init__(
@@ -86,10 +102,16 @@ class Handlers:
         *,
         examples: Sequence[Path] = (),
         keep: int = 8,
+        elsewhere: Sequence[Callable[[str, str | None], Identity | None]] = (),
+        marks: Marks = LABELLED,
+        label_optional: bool = False,
     ):
         self.identities = {identity.name: identity for identity in identities}
-        self.examples, self.visits = examples, visits
-        self._swapper = functools.lru_cache(keep)(lambda name: swapper(self.identities[name]))
+        self.examples, self.visits, self.elsewhere = examples, visits, elsewhere
+        self.marks, self.label_optional = marks, label_optional
+        self._copies: dict[tuple[str | None, str], list[str]] = {}
+        self._swapper, self._keep = swapper, keep
+        self._loaded: dict[Path, Swapper] = {}
 
     @in_a_sentence
     def swap(
@@ -98,24 +120,26 @@ class Handlers:
         identity: str,
         strength: float | int = 1.0,
         faces: str | int = "all",
+        label: bool = True,
         request: gr.Request | None = None,
         progress: Callable = gr.Progress(),  # noqa: B008 -- gradio knows its progress bar by this default
     ) -> Results:
         """Puts an identity's face on a photo, keeping pose, expression and light.
 
         `photo`: one that shows a face. `identity`: a name that /identities lists. `strength`: from 0, the photo as it is, to 1, the full swap.
-        `faces`: "all", "largest", or the number of one face, where 0 is the largest. Gives the marked PNG at full size first, then what the
+        `faces`: "all", "largest", or the number of one face, where 0 is the largest. `label`: the visible AI mark, where
+        this server lets visitors choose. Gives the marked PNG at full size first, then what the
         page shows: original, raw and blended picture, the slider's pair, the steps of each face, the landmarks, the seconds of each stage.
         """
         session = request.session_hash if request else None
         progress(0.05, desc="Reading the photo")
         start = time.perf_counter()
-        which, one, file = chosen(str(faces)), self._identity(identity), self._file(photo, session)
+        which, one, file, marks = chosen(str(faces)), self.find(identity, session), self.upload(photo, session), self._marks(label)
         picture = image.read(file)
         seconds = {"read": time.perf_counter() - start}
 
         progress(0.2, desc=f"Loading {one.title}")
-        swapper = self._swapper(one.name)
+        swapper = self._load(one)
 
         progress(0.3, desc="Looking for faces")
         start = time.perf_counter()
@@ -127,7 +151,42 @@ class Handlers:
         seconds |= swapped.seconds | {"find": finding + swapped.seconds["find"]}
 
         progress(0.8, desc="Writing the pictures")
-        return pictures.write(swapped, picture, self.visits.folder(session), name=f"{file.stem[:80]}-{one.name}", seconds=seconds)
+        folder, name = self.visits.folder(session), f"{file.stem[:80]}-{one.name}"
+        return pictures.write(swapped, picture, folder, name=name, seconds=seconds, origin=one.origin(picture.file), marks=marks)
+
+    @in_a_sentence
+    def swap_all(
+        self,
+        photo: str | None,
+        identities: list[str],
+        strength: float | int = 1.0,
+        faces: str | int = "all",
+        label: bool = True,
+        request: gr.Request | None = None,
+        progress: Callable = gr.Progress(),  # noqa: B008 -- gradio knows its progress bar by this default
+    ) -> list[tuple[Path, str]]:
+        """Puts several identities' faces on one photo, for comparison: a marked PNG at full size of each, with the identity's title.
+
+        `identities`: names that /identities lists. The others are those of /swap.
+        """
+        session = request.session_hash if request else None
+        if not identities:
+            raise BadSetting("No face is chosen to compare: choose two or more.")
+        if len(identities) > MOST_AT_ONCE:
+            raise BadSetting(f"{len(identities)} faces are more than the {MOST_AT_ONCE} that can be compared at once: choose fewer.")
+        which, ones = chosen(str(faces)), [self.find(name, session) for name in identities]
+        file, marks = self.upload(photo, session), self._marks(label)
+        picture, folder = image.read(file), self.visits.folder(session)
+        found, compared = None, []
+        for number, one in enumerate(ones):
+            progress((number + 0.5) / len(ones), desc=f"Swapping in {one.title}")
+            swapper = self._load(one)
+            found = found or swapper.finder(picture.photo[None])
+            swapped = swapper(picture.photo[None], faces=which, strength=float(strength), found=found)
+            path = folder / f"{file.stem[:80]}-{one.name}-{number}.png"
+            image.write(path, swapped.blended[0].cpu(), alpha=picture.alpha, origin=one.origin(picture.file), marks=marks)
+            compared.append((path, one.title))
+        return compared
 
     @in_a_sentence
     def take_in(self, photo: str | None, request: gr.Request | None = None) -> str | None:
@@ -135,7 +194,7 @@ class Handlers:
         if photo is None:
             return None
         session = request.session_hash if request else None
-        file = self._file(photo, session)
+        file = self.upload(photo, session)
         picture = image.read(file)
         if file.suffix.lower() in SHOWN_BY_BROWSERS:
             return photo
@@ -151,16 +210,26 @@ class Handlers:
         return str(self.examples[index])
 
     @in_a_sentence
-    def choose(self, event: gr.SelectData) -> str:
+    def choose(self, shelf: list[str], event: gr.SelectData) -> str:
         """Gives the name of the identity whose card was clicked."""
-        return list(self.identities)[event.index]
+        return shelf[event.index]
 
     @in_a_sentence
-    def introduce(self, identity: str) -> Introduced:
+    def shelve(self, name: str, shelf: list[str], request: gr.Request | None = None) -> Shelf:
+        """Puts an identity among those that a visitor can choose from, and chooses it."""
+        session = request.session_hash if request else None
+        self.find(name, session)
+        names = [one for one in dict.fromkeys([*shelf, name]) if one == name or self._there(one, session)]
+        return Shelf(names, self.cards(names, session), name)
+
+    @in_a_sentence
+    def introduce(self, identity: str, request: gr.Request | None = None) -> Introduced:
         """Introduces an identity: a line about it, and its sample pictures."""
-        one = self._identity(identity)
+        session = request.session_hash if request else None
+        one = self.find(identity, session)
         about = f"**{plain(one.title)}** · {BASIS[one.consent['basis']]} · {one.size} px"
-        return Introduced(about, [str(sample) for sample in one.samples])
+        about += f" · {plain(one.repo)} at {one.revision[:7]}" if one.repo else ""
+        return Introduced(about, self._samples(identity, session))
 
     @in_a_sentence
     def listed(self) -> list[dict[str, str]]:
@@ -170,14 +239,55 @@ class Handlers:
     def leave(self, request: gr.Request) -> None:
         """Deletes all that a visitor left, once their page is closed."""
         self.visits.forget(request.session_hash)
+        self._copies = {whose: copies for whose, copies in self._copies.items() if whose[0] != request.session_hash}
 
-    def _identity(self, name: str) -> Identity:
-        if name not in self.identities:
-            known = ", ".join(self.identities) or "none is installed"
-            raise UnknownIdentity(f'No identity is called "{name}": choose one of those that are installed ({known}).')
-        return self.identities[name]
+    def find(self, name: str, session: str | None = None) -> Identity:
+        """An identity by its name, everybody's or a visitor's own. Raises UnknownIdentity."""
+        if name in self.identities:
+            return self.identities[name]
+        for look in self.elsewhere:
+            if one := look(name, session):
+                return one
+        known = ", ".join(self.identities) or "none is installed"
+        raise UnknownIdentity(f'No identity is called "{name}": choose one of those that are installed ({known}).')
 
-    def _file(self, photo: str | None, session: str | None) -> Path:
+    def cards(self, names: Sequence[str], session: str | None = None) -> list[tuple[str, str]]:
+        """A sample and the title of each identity; also the repository of those that were pulled, because titles may be alike."""
+        ones = [self.find(name, session) for name in names]
+        titles = [f"{one.title} ({one.repo})" if one.repo else one.title for one in ones]
+        return [((self._samples(name, session) or [str(NO_SAMPLE)])[0], title) for name, title in zip(names, titles, strict=True)]
+
+    def _load(self, one: Identity) -> Swapper:
+        """The pipeline of an identity, loaded or still there."""
+        swapper = self._loaded.pop(one.folder, None) or self._swapper(one)
+        self._loaded[one.folder] = swapper
+        for folder in list(self._loaded)[: -self._keep]:
+            del self._loaded[folder]
+        return swapper
+
+    def _there(self, name: str, session: str | None) -> bool:
+        try:
+            return bool(self.find(name, session))
+        except FaceHubError:
+            return False
+
+    def _samples(self, name: str, session: str | None) -> list[str]:
+        """Sample pictures as the page can serve them: of identities that came from elsewhere, small copies in the visitor's folder."""
+        one = self.find(name, session)
+        if name in self.identities:
+            return [str(sample) for sample in one.samples]
+        earlier = self._copies.get((session, name), [])
+        if not earlier or not all(Path(copy).is_file() for copy in earlier):
+            earlier = self._copies[session, name] = pictures.copies(one.samples, self.visits.folder(session))
+        return earlier
+
+    def _marks(self, label: bool) -> Marks:
+        if not label and self.marks.label and not self.label_optional:
+            raise BadSetting("The visible AI mark cannot be left out here: whoever runs this page has turned it on for everybody.")
+        return replace(self.marks, label=self.marks.label and bool(label))
+
+    def upload(self, photo: str | None, session: str | None) -> Path:
+        """The file that a visitor put there, under a name of their own; they must have put one, and it must still be there."""
         if photo is None:
             raise BadPhoto("There is no photo yet: drop one in, paste it, take one with the camera, or choose an example.")
         file = self.visits.claim(session, Path(photo))
@@ -193,6 +303,13 @@ def chosen(faces: str) -> Which:
     if faces.isdecimal() and len(faces) < 4:
         return int(faces)
     raise BadSetting(f'Faces "{faces}" is no choice: use "all", "largest" or a number, where 0 is the largest face.')
+
+
+def label_setting(word: str) -> dict:
+    """What the operator's word for the visible mark (on, choice or off) means to `Handlers`. Another word ends the program with a sentence."""
+    if word not in ("on", "choice", "off"):
+        raise SystemExit(f'FACEHUB_LABEL is "{word}": set it to on, choice (each visitor decides) or off.')
+    return {"marks": Marks(label=word != "off"), "label_optional": word == "choice"}
 
 
 def plain(text: str) -> str:

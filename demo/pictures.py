@@ -1,6 +1,7 @@
 """The pictures that the page shows of one swap: written once, small enough for a phone, and marked where they are generated."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,9 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import resize
 
 from facehub import image
+from facehub.errors import BadPhoto
 from facehub.image import Picture
+from facehub.provenance import Marks, Origin
 from facehub.types import Swapped
 
 PREVIEW_PX = 1280
@@ -42,22 +45,34 @@ class Results(NamedTuple):
     timetable: str
 
 
-def write(swapped: Swapped, picture: Picture, folder: Path, *, name: str, seconds: dict[str, float]) -> Results:
-    """Writes the swap of one photo into an empty folder. `name` is the result's without suffix, `seconds` those of the stages so far."""
+def write(
+    swapped: Swapped,
+    picture: Picture,
+    folder: Path,
+    *,
+    name: str,
+    seconds: dict[str, float],
+    origin: Origin | None = None,
+    marks: Marks | None = None,
+) -> Results:
+    """Writes the swap of one photo into an empty folder. `name` is the result's without suffix, `seconds` those of the stages so far.
+
+    What is generated gets the `marks`, and says what `origin` tells.
+    """
     start = time.perf_counter()
     whole = Picture(swapped.blended[0].cpu(), picture.alpha)
     result = folder / f"{name}.png"
-    image.write(result, whole.photo, alpha=whole.alpha)
+    image.write(result, whole.photo, alpha=whole.alpha, origin=origin, marks=marks)
     original, raw = folder / "original.png", folder / "raw.png"
     show(picture, original, generated=False)
-    show(Picture(swapped.raw[0].cpu(), picture.alpha), raw)
+    show(Picture(swapped.raw[0].cpu(), picture.alpha), raw, origin=origin, marks=marks)
     blended = result
     if max(whole.photo.shape) > PREVIEW_PX:
         blended = folder / "blended.png"
-        show(whole, blended)
+        show(whole, blended, origin=origin, marks=marks)
     landmarks = folder / "landmarks.png"
     landmarks_over(picture.photo, swapped.faces.landmarks.cpu()).save(landmarks)
-    by_face = steps(swapped, folder)
+    by_face = steps(swapped, folder, origin=origin, marks=marks)
     return Results(
         result=result,
         original=original,
@@ -70,10 +85,23 @@ def write(swapped: Swapped, picture: Picture, folder: Path, *, name: str, second
     )
 
 
-def show(picture: Picture, path: Path, *, generated: bool = True) -> None:
-    """Writes a picture at no more than `PREVIEW_PX`."""
+def show(picture: Picture, path: Path, **options) -> None:
+    """Writes a picture at no more than `PREVIEW_PX`. Options go to `image.write`."""
     alpha = None if picture.alpha is None else reduced(picture.alpha)
-    image.write(path, reduced(picture.photo), alpha=alpha, generated=generated)
+    image.write(path, reduced(picture.photo), alpha=alpha, **options)
+
+
+def copies(samples: Sequence[Path], folder: Path, *, most: int = 8) -> list[str]:
+    """Small copies of an identity's sample pictures, which may come from anybody: what cannot be opened, or is huge, is left out."""
+    written = []
+    for sample in samples[:most]:
+        try:
+            picture = image.read(sample)
+        except BadPhoto:
+            continue
+        show(picture, folder / f"sample-{len(written)}.png")
+        written.append(str(folder / f"sample-{len(written)}.png"))
+    return written
 
 
 def reduced(photo: UInt8[Tensor, "channels height width"]) -> UInt8[Tensor, "channels h w"]:
@@ -81,14 +109,14 @@ def reduced(photo: UInt8[Tensor, "channels height width"]) -> UInt8[Tensor, "cha
     return resize(photo, [max(1, round(side * scale)) for side in photo.shape[1:]]) if scale < 1 else photo
 
 
-def steps(swapped: Swapped, folder: Path) -> list[tuple[Path, str]]:
+def steps(swapped: Swapped, folder: Path, **options) -> list[tuple[Path, str]]:
     """Writes what the network saw, what it made of it and where that goes, face by face."""
     captioned = []
     for number, (crop, output, mask) in enumerate(zip(swapped.faces.crop, swapped.output, swapped.faces.mask, strict=True)):
         whose = f" {number}" if len(swapped.output) > 1 else ""
         for what, pixels, generated in (("Aligned face", crop, False), ("Network output", output, True), ("Mask", mask, False)):
             path = folder / f"{what.lower().replace(' ', '-')}-{number}.png"
-            image.write(path, (pixels.clamp(0, 1) * 255).round().byte().cpu(), generated=generated)
+            image.write(path, (pixels.clamp(0, 1) * 255).round().byte().cpu(), generated=generated, **options)
             captioned.append((path, what + whose))
     return captioned
 

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,6 +79,10 @@ class Visits:
             timer = threading.Timer(self.grace_seconds, self._drop, [stamps])
             timer.daemon = True
             timer.start()
+
+    def drop(self, files: Iterable[Path]) -> None:
+        """Deletes uploads that were put elsewhere, unless somebody claimed them."""
+        self._drop({file: _stamp(file) for file in files if self.cache in file.parents and file.exists()})
 
     def sweep(self) -> None:
         """Deletes the folders of visitors for whom nothing was done in `keep_seconds`."""

@@ -1,6 +1,6 @@
-"""The command line: `python -m facehub swap PHOTO... --identity NAME --out RESULT`, `identities`, and search, look, pull and push for a hub.
+"""The command line: `python -m facehub swap PHOTO... --identity NAME --out RESULT`, `identities`, `check`; search, look, pull and push for a hub.
 
-Exit codes: 0 all done; 2 wrong use; 1 something could not be done, told in one sentence each on stderr.
+Exit codes: 0 all done; 2 wrong use; 1 something could not be done, told in one sentence each on stderr; 3 from `check`: the picture is not marked.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from . import sharing
 from .errors import BadSetting, FaceHubError
 
 if TYPE_CHECKING:
+    from .identity import Identity
     from .swap import Swapper, Which
     from .types import Swapped
 
@@ -32,11 +33,15 @@ def parser() -> argparse.ArgumentParser:
     swap.add_argument("--mask", metavar="FILE_OR_FOLDER", help="also write where the photo changed (255 = new face)")
     swap.add_argument("--faces", type=which, default="all", metavar="all|largest|N", help="which faces (default: all); 0 is the largest")
     swap.add_argument("--strength", type=strength, default=1.0, metavar="S", help="from 0, the input, to 1, the full swap (default)")
+    swap.add_argument("--label", action="store_true", help='also put a small "AI" mark into the corner, for people to see')
     swap.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     swap.add_argument("--json", action="store_true", help="print one JSON object a photo")
     listing = commands.add_parser("identities", help="list the identities at hand")
     listing.add_argument("--json", action="store_true", help="print one JSON object an identity")
     sharing.add_to(commands)
+    check = commands.add_parser("check", help="look whether a picture says that it was generated")
+    check.add_argument("file", type=pathlib.Path, metavar="FILE")
+    check.add_argument("--json", action="store_true", help="print one JSON object")
     return flags
 
 
@@ -78,7 +83,7 @@ def swap_photos(arguments: argparse.Namespace) -> int:
     for index, path in enumerate(photos):
         files = {kind: paths[index] for kind, paths in outputs.items()}
         try:
-            record = {"photo": str(path), "identity": identity.handle} | swap_one(swapper, path, files, arguments)
+            record = {"photo": str(path), "identity": identity.handle} | swap_one(swapper, identity, path, files, arguments)
             sentence = f"{path} -> {files['out']}: {len(record['faces'])} face(s), {sum(record['seconds'].values()):.2f} s"
         except FaceHubError as problem:
             failures += 1
@@ -91,14 +96,20 @@ def swap_photos(arguments: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def swap_one(swapper: "Swapper", path: pathlib.Path, files: dict[str, pathlib.Path], arguments: argparse.Namespace) -> dict:
+def swap_one(
+    swapper: "Swapper", identity: "Identity", path: pathlib.Path, files: dict[str, pathlib.Path], arguments: argparse.Namespace
+) -> dict:
     from . import image
+    from .provenance import Marks
 
     picture = image.read(path)
     swapped = swapper(picture.photo[None], faces=arguments.faces, strength=arguments.strength)
-    results = {"out": swapped.blended, "raw": swapped.raw, "mask": swapped.mask}
-    for kind, file in files.items():
-        image.write(file, results[kind][0], alpha=None if kind == "mask" else picture.alpha)
+    origin, marks = identity.origin(picture.file), Marks(label=arguments.label)
+    for kind, result in (("out", swapped.blended), ("raw", swapped.raw)):
+        if kind in files:
+            image.write(files[kind], result[0], alpha=picture.alpha, origin=origin, marks=marks)
+    if "mask" in files:
+        image.write(files["mask"], swapped.mask[0], generated=False)  # no picture of anybody, and exact
     return described(swapped) | {"outputs": {kind: str(file) for kind, file in files.items()}}
 
 
@@ -161,10 +172,18 @@ def list_identities(arguments: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
+def check_file(arguments: argparse.Namespace) -> int:
+    from .checker import check
+
+    report = check(arguments.file)
+    print(json.dumps(report.record()) if arguments.json else report.told())
+    return 0 if report.marked else 3
+
+
 def main() -> int:
     arguments = parser().parse_args()
     try:
-        return {"swap": swap_photos, "identities": list_identities, **sharing.COMMANDS}[arguments.command](arguments)
+        return {"swap": swap_photos, "identities": list_identities, "check": check_file, **sharing.COMMANDS}[arguments.command](arguments)
     except FaceHubError as problem:
         print(problem, file=sys.stderr)
     except KeyboardInterrupt:

@@ -9,6 +9,8 @@
 Loading is strict: safetensors and JSON only, no key too many or too few, shapes checked in the header before anything is allocated.
 """
 
+import functools
+import hashlib
 import json
 import math
 import os
@@ -26,6 +28,7 @@ from torch import Tensor
 from . import card, image, weights
 from .errors import BadIdentity, FaceHubError
 from .generators import JOINT, Generator
+from .provenance import Origin
 
 SCHEMA = 1
 NETWORK = "korshunova2017"
@@ -73,6 +76,10 @@ class Identity:
     def handle(self) -> str:
         """What `hub.load` takes, and no two identities at hand share: user/name@commit of one that was pulled, else the short name."""
         return f"{self.repo}@{self.revision}" if self.repo else self.name
+
+    def origin(self, parent: bytes | None = None) -> Origin:
+        """What the manifest of a picture made with it says. `parent` is the file that came in. A folder's revision is the hash of its weights."""
+        return Origin(parent, self.name, self.repo, self.revision or _weights_hash(self.folder / "model.safetensors"), self.consent["basis"])
 
     def generator(self, device: torch.device | str = "cpu") -> Generator:
         """The network with its weights in float32. Raises BadIdentity when the file is not just what config.json describes."""
@@ -208,6 +215,11 @@ def _check_config(config: dict) -> None:
         raise BadIdentity(f"config.json says size {config['size']}: it must be one of {', '.join(map(str, JOINT))}.")
     if config["network"] != NETWORK:
         raise BadIdentity(f"config.json says network {config['network'][:80]!r}, but this program knows {NETWORK!r}.")
+
+
+@functools.lru_cache(32)
+def _weights_hash(file: pathlib.Path) -> str:
+    return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
 
 
 def _file(folder: pathlib.Path, name: str) -> pathlib.Path:

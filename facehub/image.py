@@ -1,13 +1,17 @@
-"""The border: picture files and PIL images come in as upright sRGB bytes, and results go out marked as generated. The only PIL in the library."""
+"""The border: picture files and PIL images come in as upright sRGB bytes, and results go out marked as generated. The only PIL in the library.
+
+Going out is one way for all: label and watermark into the pixels, the file with its statement, then the signature, and nothing after it.
+"""
 
 import io
 import os
 import pathlib
+import secrets
 import struct
 import tempfile
 import warnings
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -17,8 +21,9 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from . import provenance
+from . import credentials, keys, label, provenance, watermark
 from .errors import BadPhoto, BadSetting
+from .provenance import Marks, Origin
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 """What may be opened. A decoder that is not listed is never run on a stranger's bytes."""
@@ -27,7 +32,7 @@ MAX_MEGAPIXELS = 40.0
 MIN_SIDE_PX = 64
 
 SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF", ".avif": "AVIF", ".bmp": "BMP"}
-"""What can be written. All but BMP can say that the picture was generated."""
+"""What can be written. All but BMP carry every mark; BMP can hold no metadata and no manifest, only what is in the pixels."""
 
 _DAMAGE = (OSError, ValueError, SyntaxError, IndexError, TypeError, EOFError, struct.error, zlib.error, OverflowError, MemoryError, RuntimeError)
 """What Pillow's decoders raise on hostile or broken files, seen in its own tests."""
@@ -41,6 +46,8 @@ class Picture:
     """RGB, sRGB."""
     alpha: UInt8[Tensor, "1 height width"] | None = None
     """255 = opaque; None where the file has no transparency."""
+    file: bytes | None = field(default=None, repr=False, compare=False)
+    """As it came in, for the manifest of what is made from it."""
 
 
 def read(source: str | os.PathLike | bytes | BinaryIO, *, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
@@ -71,7 +78,7 @@ def read(source: str | os.PathLike | bytes | BinaryIO, *, max_megapixels: float 
             raise BadPhoto(_too_large(name, None, max_megapixels)) from problem
         except (UnidentifiedImageError, *_DAMAGE) as problem:
             raise BadPhoto(f"{name} is not a picture that can be opened: use a JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF file.") from problem
-        return from_pil(opened, max_megapixels=max_megapixels, name=name)
+        return replace(from_pil(opened, max_megapixels=max_megapixels, name=name), file=data)
 
 
 def from_pil(image: Image.Image, *, max_megapixels: float = MAX_MEGAPIXELS, name: str = "The picture") -> Picture:
@@ -106,14 +113,21 @@ def encode(
     format: str = "PNG",
     alpha: UInt8[Tensor, "1 height width"] | None = None,
     generated: bool = True,
+    origin: Origin | None = None,
+    marks: Marks | None = None,
 ) -> bytes:
-    """The bytes of a picture file; `format` as in SUFFIXES. Carries nothing but the pixels and, unless `generated` is false, the mark.
+    """The bytes of a picture file; `format` as in SUFFIXES. Carries nothing but the pixels and, unless `generated` is false, the marks.
 
-    Where the format has no transparency (JPEG, BMP) the pixels are kept and the alpha is dropped.
+    `origin` is what the picture was made from, for the manifest; `marks` which marks it gets, by default all but the visible one. They change
+    pixels, by a few levels of 255 (watermark.py). Where the format has no transparency (JPEG, BMP) the pixels are kept and the alpha is dropped.
     """
+    marks, origin = marks or Marks(), origin or Origin()
     format = {"JPG": "JPEG", "TIF": "TIFF"}.get(format.upper(), format.upper())
     if format not in SUFFIXES.values():
         raise BadSetting(f"{format} cannot be written: use one of {', '.join(sorted(set(SUFFIXES.values())))}.")
+    number = secrets.randbits(watermark.ID_BITS)
+    if generated:
+        photo, alpha = marked(photo, alpha, marks, number)
     image = to_pil(photo, None if format in ("JPEG", "BMP") else alpha)
     options: dict = {
         "PNG": {"compress_level": 3},
@@ -131,7 +145,26 @@ def encode(
             options.pop("xmp")
     buffer = io.BytesIO()
     image.save(buffer, format, **options)
-    return buffer.getvalue()
+    if not (generated and marks.manifest and format in credentials.MEDIA):
+        return buffer.getvalue()
+    number_named = f"{number:08x}" if marks.watermark else ""
+    return credentials.sign(buffer.getvalue(), format, marks.credential or keys.credential(), origin, number_named)
+
+
+def marked(
+    photo: UInt8[Tensor, "channels height width"], alpha: UInt8[Tensor, "1 height width"] | None, marks: Marks, number: int
+) -> tuple[UInt8[Tensor, "3 height width"], UInt8[Tensor, "1 height width"] | None]:
+    """The pixels with the marks that lie in pixels: the label, opaque where the picture is not, and over all the watermark with its number."""
+    photos = photo.expand(3, -1, -1)[None]
+    if marks.label:
+        photos = label.draw(photos)
+        if alpha is not None:
+            top, left, height, width = label.box(*photo.shape[1:])
+            alpha = alpha.clone()
+            alpha[:, top : top + height, left : left + width] = 255
+    if marks.watermark:
+        photos = watermark.embed(photos, [watermark.Payload(provenance.VERSION, number)])
+    return photos[0], alpha
 
 
 def write(
@@ -140,12 +173,14 @@ def write(
     *,
     alpha: UInt8[Tensor, "1 height width"] | None = None,
     generated: bool = True,
+    origin: Origin | None = None,
+    marks: Marks | None = None,
 ) -> None:
-    """Writes a picture file, whole or not at all; the suffix chooses the format. Raises BadSetting when it cannot be written there."""
+    """Writes a picture file, whole or not at all; the suffix chooses the format, the rest is as in `encode`. Raises BadSetting when it cannot be."""
     path = pathlib.Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise BadSetting(f'"{path.name}" has no suffix that can be written: use one of {", ".join(SUFFIXES)}.')
-    data = encode(photo, format=SUFFIXES[path.suffix.lower()], alpha=alpha, generated=generated)
+    data = encode(photo, format=SUFFIXES[path.suffix.lower()], alpha=alpha, generated=generated, origin=origin, marks=marks)
     part = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:

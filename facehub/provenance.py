@@ -1,13 +1,47 @@
-"""Says in the file itself that a picture was made with a trained network.
+"""What a picture that leaves the program says about itself: which marks it carries, what it was made from, and the plain statement in its metadata.
 
-An XMP packet with IPTC's digital source type for composites with trained media (https://cv.iptc.org/newscodes/digitalsourcetype/), which
-viewers, search engines and platforms read. It is a statement, not a proof: whoever rewrites the file can take it out.
+The statement is an XMP packet with IPTC's digital source type for composites with trained media (https://cv.iptc.org/newscodes/digitalsourcetype/),
+which viewers, search engines and platforms read. It is a statement, not a proof: whoever rewrites the file can take it out. The signed manifest is
+made in credentials.py, the invisible watermark in watermark.py, the visible label in label.py; image.py puts them on.
 """
 
 import re
+from dataclasses import dataclass, field
+
+from .keys import Credential
 
 VERSION = "0.2.0"
 """Of this program."""
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a picture was made from. What is empty is not known, and left out of the manifest."""
+
+    parent: bytes | None = field(default=None, repr=False)
+    """The file that came in. Its own manifest is kept in the output's, less what could tell on somebody (thumbnails, places, serial numbers)."""
+    identity: str = ""
+    """The identity's short name."""
+    repository: str = ""
+    """Where the identity came from, as user/name."""
+    revision: str = ""
+    """The commit of that repository, or a hash of the weights."""
+    basis: str = ""
+    """Of consent: see docs/responsible-use.md."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Which marks a picture gets. The plain statement is in every file that can hold it."""
+
+    watermark: bool = True
+    """The invisible one, over the whole picture."""
+    manifest: bool = True
+    """The signed one, in every file that can hold it (all formats written but BMP)."""
+    label: bool = False
+    """The visible one."""
+    credential: Credential | None = None
+    """What signs; None: the operator's or this user's own (keys.py)."""
+
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 

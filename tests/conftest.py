@@ -36,6 +36,16 @@ def loopback():
     assert hub.complaints == []
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_key(tmp_path_factory):
+    """The key that signs what tests write, and what programs they start write: not the developer's."""
+    home = tmp_path_factory.mktemp("config")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(home))
+        patch.delenv("FACEHUB_SIGNING", raising=False)
+        yield home
+
+
 @pytest.fixture(scope="session")
 def examples() -> pathlib.Path:
     return ROOT / "demo" / "examples"

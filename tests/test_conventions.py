@@ -26,7 +26,7 @@ def test_the_snippets_run(monkeypatch):
     known = (torch, image, align, paste, place, Finder, invert, move, warp, losses, plain, wanted)
     names = {thing.__name__.split(".")[-1]: thing for thing in known}
     snippets = re.findall(r"```python\n(.*?)```", (ROOT / "CONVENTIONS.md").read_text(), re.S)
-    assert len(snippets) == 6
+    assert len(snippets) == 7
     for snippet in snippets:
         exec(snippet, names)
 

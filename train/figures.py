@@ -220,10 +220,10 @@ def _baseline(a) -> Tensor:
 
 
 def _profile(a) -> Tensor:
-    found = estimators.read(a.estimators)
-    if "expression" not in found:
+    expression = estimators.read(a.estimators).get("expression")
+    if not isinstance(expression, estimators.Expression):
         raise BadSetting("Faces are turned by Face Landmarker's points: give --estimators, a folder with its file (train/estimators.py).")
-    return profile(_swapper(a.identity), found["expression"].mesh, _photos(a.photos), a.angle or [0.0, 10.0, 20.0, 30.0, 40.0])
+    return profile(_swapper(a.identity), expression.mesh, _photos(a.photos), a.angle or [0.0, 10.0, 20.0, 30.0, 40.0])
 
 
 def _turned(a) -> Tensor:

@@ -7,7 +7,7 @@ aligned landmarks lie nearest (paper, section 3.2).
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from .features import STYLE, VGG19
@@ -20,7 +20,7 @@ BOX = (32, 128, 24, 104)
 and background are cut away again after the swap, and this box holds less than half of the crop's pixels."""
 
 
-def boxed(crop: Float[Tensor, "n c size size"]) -> Float[Tensor, "n c h w"]:
+def boxed(crop: Num[Tensor, "n c size size"]) -> Num[Tensor, "n c h w"]:
     """The face's box of crops of any size."""
     scale = crop.shape[-1] / 128
     top, bottom, left, right = (round(edge * scale) for edge in BOX)

@@ -3,6 +3,8 @@
 import contextlib
 import os
 import socket
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,14 +13,21 @@ import pytest
 import torch
 
 from demo.handlers import Handlers
+from demo.hub_handlers import HubHandlers
+from demo.jobs import Jobs
+from demo.outlook import Outlook
 from demo.page import LOOK, build
+from demo.runs import Tools
+from demo.train_handlers import TrainHandlers
 from demo.visits import Visits
 from facehub import image
 from facehub.alignment import reference_face
 from facehub.generators import Generator
+from facehub.hub import Hub
 from facehub.identity import Identity, read, save
 from facehub.swap import Swapper
 from facehub.types import Found
+from tests.identities import make
 
 
 class Paint(Generator):
@@ -129,6 +138,91 @@ def served(page: gr.Blocks) -> Iterator[str]:
         yield url
     finally:
         page.close(verbose=False)
+
+
+class Gate:
+    """Lets the stand-in for training go on, step by step (trainer.py)."""
+
+    def __init__(self, path: Path):
+        os.mkfifo(path)
+        self.end = os.open(path, os.O_RDWR)
+
+    def step(self, steps: int = 1) -> None:
+        os.write(self.end, b"\n" * steps)
+
+
+@pytest.fixture
+def gate(tmp_path, monkeypatch) -> Iterator[Gate]:
+    path = tmp_path / "gate"
+    monkeypatch.setenv("TRAINER_GATE", str(path))
+    made = Gate(path)
+    yield made
+    os.close(made.end)
+
+
+@pytest.fixture
+def jobs(tmp_path, identities, monkeypatch) -> Iterator[Jobs]:
+    """Runs whose training and data step are stand-ins of milliseconds."""
+    monkeypatch.setenv("TRAINER_RESULT", str(identities[0].folder))
+    content = tmp_path / "lent by the operator" / "lfw"
+    content.mkdir(parents=True)
+    python = [sys.executable, "-m"]
+    outlook = Outlook({"Optimised faces": 10, "imitate at half size": 10, "imitate": 10, "losses": 6})
+    made = Jobs(tmp_path / "runs", Tools(content=(content,)), outlook, train=[*python, "tests.demo.trainer"], look=[*python, "tests.demo.looker"])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def training(jobs, handlers) -> TrainHandlers:
+    made = TrainHandlers(jobs, handlers.visits)
+    handlers.elsewhere = [made.find]
+    return made
+
+
+@pytest.fixture
+def hub_handlers(loopback, handlers, tmp_path) -> HubHandlers:
+    return HubHandlers(Hub(loopback.endpoint, False, cache=tmp_path / "pulled"), handlers.visits)
+
+
+@pytest.fixture
+def public(loopback, tmp_path) -> dict[str, str]:
+    """Two identities that anybody may pull: ada/ada and ada/ben, and their commits."""
+    folders = {name: make(tmp_path / "published" / name, size=128, title=f"{name.title()} Random") for name in ("ada", "ben")}
+    return {name: loopback.put(f"ada/{name}", folder).oid for name, folder in folders.items()}
+
+
+@pytest.fixture
+def snapshots(tmp_path) -> Callable[[int, int], list[Path]]:
+    """Makes so many photos that can be used, and so many that are black, as files of a visitor."""
+
+    def make(usable: int, black: int = 0) -> list[Path]:
+        folder = tmp_path / "holiday"
+        folder.mkdir(exist_ok=True)
+        files = [folder / f"Zoë at the sea {number}.png" for number in range(usable + black)]
+        for number, file in enumerate(files):
+            image.write(file, photo_of((200, 180, 160) if number < usable else (0, 0, 0), height=64, width=80), generated=False)
+        return files
+
+    return make
+
+
+@pytest.fixture
+def driver(tmp_path) -> Iterator:
+    """A browser."""
+    from .browser import chromium
+
+    browser = chromium(tmp_path / "profile")
+    yield browser
+    browser.quit()
+
+
+def eventually(condition: Callable[[], object], seconds: float = 20.0) -> object:
+    """What a condition comes to once it holds, or in the end."""
+    deadline = time.monotonic() + seconds
+    while not (holds := condition()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return holds
 
 
 @pytest.fixture

@@ -1,9 +1,6 @@
-"""The page in a real browser. Screenshots are kept in .runs/artefacts for whoever wants to see what was seen."""
+"""The page in a real browser."""
 
-import json
-import shutil
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,104 +10,18 @@ from demo.page import build
 from facehub import image
 from facehub.provenance import read_mark
 
+from .browser import Visitor, needs_chromium
 from .conftest import TwoFaces, files_in, photo_of, served
 
-selenium = pytest.importorskip("selenium", reason="the browser tests drive Chromium through selenium: pip install selenium")
+from selenium.webdriver.common.action_chains import ActionChains  # isort: skip -- browser.py skips where selenium is not installed
 
-from selenium import webdriver  # noqa: E402
-from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
-
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="Chromium and chromedriver are not installed")
-
-ARTEFACTS = Path(__file__).parents[2] / ".runs" / "artefacts"
-
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # noqa: E501
-
+pytestmark = needs_chromium
 
 COPY = """
     const [address, done] = arguments;
     fetch(address).then(r => r.blob()).then(b => navigator.clipboard.write([new ClipboardItem({[b.type]: b})])).then(done, done);
 """
 """Puts the picture at an address into the browser's clipboard."""
-
-
-class Visitor:
-    """Somebody at a browser: looks for things by CSS, waits until they are there."""
-
-    def __init__(self, driver: webdriver.Chrome, url: str):
-        self.driver, self.url = driver, url
-        driver.get(url)
-        self.see("#go")
-
-    def wait(self, condition: Callable, seconds: float = 40):
-        return WebDriverWait(self.driver, seconds, poll_frequency=0.05).until(lambda _: condition())
-
-    def all(self, selector: str) -> list:
-        return self.driver.find_elements(By.CSS_SELECTOR, selector)
-
-    def see(self, selector: str):
-        return self.wait(lambda: next((element for element in self.all(selector) if element.is_displayed()), None))
-
-    def click(self, selector: str) -> None:
-        element = self.see(selector)
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-        element.click()
-
-    def upload(self, file: Path) -> None:
-        self.wait(lambda: self.all("#photo input[type=file]"))[0].send_keys(str(file))
-
-    def picture(self, selector: str, but: str | None = None) -> str:
-        """Address of a picture that has arrived and can be drawn; `but` is one that is to be gone."""
-
-        def arrived() -> str | None:
-            script = "const i = document.querySelector(arguments[0]); return i && i.complete && i.naturalWidth > 0 ? i.src : null"
-            source = self.driver.execute_script(script, f"{selector} img")
-            return source if source != but else None
-
-        return self.wait(arrived)
-
-    def pixels(self, selector: str):
-        """The picture as the browser has it, decoded by us."""
-        script = """
-            const done = arguments[1], picture = document.querySelector(arguments[0] + " img");
-            fetch(picture.src).then(r => r.arrayBuffer()).then(b => done(Array.from(new Uint8Array(b))));
-        """
-        return image.read(bytes(self.driver.execute_async_script(script, selector))).photo.int()
-
-    def sentence(self) -> str:
-        return self.see("[data-testid=toast-body]").text
-
-    def resize(self, width: int, height: int) -> None:
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-
-    def photograph(self, name: str, width: int = 1280) -> None:
-        """The whole page, as high as it is."""
-        self.resize(width, 900)
-        self.resize(width, self.driver.execute_script("return document.documentElement.scrollHeight"))
-        ARTEFACTS.mkdir(parents=True, exist_ok=True)
-        self.driver.save_screenshot(str(ARTEFACTS / f"{name}-{width}.png"))
-
-    def requested(self) -> set[str]:
-        """Addresses that the page has asked for."""
-        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
-        sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-        return {params["request"]["url"] for params in sent if params["documentURL"].startswith(self.url)}
-
-
-@pytest.fixture
-def driver(tmp_path) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1280,900"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
-    yield browser
-    browser.quit()
 
 
 @pytest.fixture
@@ -136,7 +47,8 @@ def test_upload_choose_swap_and_look(visitor, photo):
     original, raw, blended = (visitor.pixels(name) for name in ("#original", "#raw", "#blended"))
     assert (original == image.read(photo).photo.int()).all()
     assert (raw - original).abs().max() > 100
-    assert 10 < (blended - original).abs().max() < (raw - original).abs().max()
+    high = len(raw[0]) * 3 // 4  # above the visible mark, which is in both
+    assert 10 < (blended - original)[:, :high].abs().max() < (raw - original)[:, :high].abs().max()
     changed = (raw != original).any(0)
     assert (raw[2] > raw[0])[changed].float().mean() > 0.6, "the identity that was clicked paints blue"
     assert visitor.see("#download a, a#download, #download").is_displayed()
@@ -274,3 +186,24 @@ def test_no_identity_says_how_to_get_one(driver, tmp_path, swapper, handlers):
         visitor = Visitor(driver, address)
         assert "No identity is installed yet" in visitor.see("#introduced").text
         assert not visitor.see("#go").is_enabled()
+
+
+def test_a_picture_is_checked_in_its_tab(visitor, photo, tmp_path):
+    folder = tmp_path / "downloads"
+    visitor.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
+    visitor.upload(photo)
+    visitor.picture("#photo")
+    visitor.click("#go")
+    visitor.picture("#blended")
+    visitor.click("#download")
+    downloaded = folder / "mine-ada.png"
+    visitor.wait(downloaded.exists)
+    next(tab for tab in visitor.all("button[role=tab]") if tab.text == "Check a picture").click()
+    visitor.wait(lambda: visitor.all("#checked input[type=file]"))[0].send_keys(str(downloaded))
+    visitor.picture("#checked")
+    visitor.click("#check-go")
+    visitor.wait(lambda: "made or changed with AI" in visitor.see("#report").text)
+    assert "has not been changed since it was signed" in visitor.see("#report").text
+    assert len(visitor.all("#report li.found")) == 3
+    visitor.photograph("checked")
+    visitor.photograph("checked", width=390)

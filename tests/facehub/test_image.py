@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from facehub import provenance
+from facehub import credentials, provenance
 from facehub.errors import BadPhoto, BadSetting
 from facehub.image import FORMATS, MIN_SIDE_PX, SUFFIXES, encode, from_pil, read, to_pil, write
 
@@ -44,7 +44,7 @@ def test_lossless_round_trip(height, width, seed, format, with_alpha):
     random = np.random.default_rng(seed)
     photo = torch.from_numpy(random.integers(0, 256, (3, height, width), dtype=np.uint8))
     alpha = torch.from_numpy(random.integers(0, 255, (1, height, width), dtype=np.uint8)) if with_alpha and format != "BMP" else None
-    picture = read(encode(photo, format=format, alpha=alpha))
+    picture = read(encode(photo, format=format, alpha=alpha, generated=False))
     assert torch.equal(picture.photo, photo)
     assert (picture.alpha is None) == (alpha is None)
     assert alpha is None or torch.equal(picture.alpha, alpha)
@@ -179,6 +179,9 @@ def test_written_files_are_marked_and_carry_nothing_else(tmp_path, suffix):
     assert Image.open(path).size == (90, 70)
     mark = provenance.read_mark(path.read_bytes())
     assert mark is None if suffix == ".bmp" else mark.startswith("facehub 0.")
+    signed = credentials.read(path.read_bytes())
+    assert signed is None if suffix == ".bmp" else signed.state == "valid", "after all the rest, or it would not fit the file"
+    assert not torch.equal(read(path).photo, torch.from_numpy(pixels()).permute(2, 0, 1)), "the watermark is in the pixels"
     assert not Image.open(path).getexif().get_ifd(0x8825), "no place"
     assert [p.name for p in tmp_path.iterdir()] == [path.name], "no partial file stays"
 

@@ -71,7 +71,7 @@ def test_the_command_tells_what_is_wrong(monkeypatch, capsys, tmp_path, examples
 
 def test_the_command_writes_a_marked_picture(monkeypatch, capsys, tmp_path, examples, network, someone):
     monkeypatch.setattr(preview, "style_photos", lambda *_, **__: (someone, {}))
-    monkeypatch.setattr(preview, "vgg19", lambda *_: network)
+    monkeypatch.setattr(preview, "vgg19", lambda *_, **__: network)
     out, raw = tmp_path / "x.png", tmp_path / "raw.png"
     arguments = ["preview", str(examples), str(examples / "astronaut.png"), "--out", str(out), "--raw", str(raw), "--size", "64", "--steps", "2"]
     monkeypatch.setattr("sys.argv", arguments)

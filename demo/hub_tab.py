@@ -1,0 +1,59 @@
+"""The hub tab: search, look, and take a face to the swap tab."""
+
+from typing import NamedTuple
+
+import gradio as gr
+
+from .hub_handlers import HubHandlers, Looked
+from .look import AT_ONCE, tiles
+
+HINT = """
+Faces that others trained and share. Each comes with a record of whose face it is and on what basis it may be used; nothing but weights, records and
+pictures is ever fetched, and all of it is checked.
+"""
+
+NONE_CHOSEN = '<p class="nothing">Choose a face to see whose it is, on what basis it may be used, and how good it is.</p>'
+
+
+SHOW = "() => { document.querySelector('#looked').scrollIntoView({behavior: 'smooth', block: 'nearest'}) }"
+"""On a phone, what is known of a face lies below all that were found."""
+
+
+class Taken(NamedTuple):
+    """What the page needs to bring an identity from here to the swap tab."""
+
+    name: gr.Textbox
+    use: gr.Button
+
+
+def hub_tab(hub: HubHandlers, *, login: bool = False) -> Taken:
+    """Search on top, what was found on the left, what is known of the chosen one on the right. `login`: whether people can say who they are."""
+    with gr.Tab("Find a face", id="hub") as tab, gr.Column(elem_id="hub"):
+        names, name = gr.State([]), gr.Textbox(visible=False)
+        gr.Markdown(HINT, elem_classes="hint")
+        with gr.Row(equal_height=True, elem_id="searching"):
+            text = gr.Textbox(
+                placeholder="A name, or nothing for the most popular", show_label=False, max_lines=1, scale=4, container=False, elem_id="search"
+            )
+            go = gr.Button("Search", variant="primary", scale=1, min_width=120, elem_id="search-go")
+        if login:
+            gr.LoginButton("Log in to see what only you may use", size="sm", elem_id="login-hub")
+        told = gr.HTML(elem_id="found-told")
+        with gr.Row():
+            with gr.Column(min_width=300, scale=3):
+                cards = tiles("found", "On the hub", columns=3, object_fit="cover", allow_preview=False)
+            with gr.Column(min_width=300, scale=2, elem_id="chosen"):
+                about = gr.HTML(NONE_CHOSEN, elem_id="looked")
+                use = gr.Button("Use this face", variant="primary", elem_id="use")
+                samples = tiles("found-samples", "Photo, raw output, result", columns=1, object_fit="contain")
+                with gr.Accordion("What its maker says", open=False, elem_id="card"):
+                    card = gr.Textbox(show_label=False, interactive=False, lines=12, max_lines=24, container=False, elem_id="card-text")
+
+    found, looked = [names, cards, told], [name, about, samples, card]
+    searching = {"concurrency_id": "hub", "concurrency_limit": 8, "show_progress_on": told}
+    gr.on([go.click, text.submit], hub.search, text, found, api_name="search", **searching)
+    tab.select(hub.search, text, found, api_visibility="private", **searching)
+    clicked = cards.select(hub.choose, names, looked, api_visibility="private", concurrency_id="hub", show_progress_on=about)
+    clicked.success(None, js=SHOW)
+    clicked.failure(lambda: Looked("", NONE_CHOSEN, [], ""), None, looked, api_visibility="private", **AT_ONCE)
+    return Taken(name, use)

@@ -1,0 +1,110 @@
+"""The hub tab in a real browser, against a hub on the loopback."""
+
+import pytest
+
+from demo.page import build
+from facehub.hub import Hub
+from facehub.provenance import read_mark
+from tests.identities import make
+from tests.loopback import LoopbackHub
+
+from .browser import Visitor, needs_chromium
+from .conftest import served
+
+pytestmark = needs_chromium
+
+
+@pytest.fixture
+def url(handlers, training, hub_handlers, public):
+    training.hub = hub_handlers
+    handlers.elsewhere = [training.find, hub_handlers.find]
+    with served(build(handlers, training, hub_handlers)) as address:
+        yield address
+
+
+def cards(visitor) -> list[str]:
+    return [card.text for card in visitor.all("#found .caption-label") if card.is_displayed()]
+
+
+def test_search_look_use_compare_and_send_the_link(driver, url, public, swapper, handlers, loads):
+    handlers._swapper = lambda one: swapper(handlers.identities["ada"] if "Ada" in one.title else handlers.identities["ben"])
+    visitor = Visitor(driver, url)
+    visitor.open("Find a face")
+    visitor.wait(lambda: len(cards(visitor)) == 2)
+    visitor.type("#search", "ben")
+    visitor.click("#search-go")
+    visitor.wait(lambda: [card.split("\n")[0] for card in cards(visitor)] == ["Ben Random"])
+    visitor.click("#found .gallery-item button")
+    about = visitor.see(".looked").text
+    for told in ("ada/ben", "A face that belongs to nobody", "Apache-2.0", public["ben"][:7]):
+        assert told in about
+    visitor.picture("#found-samples")
+    visitor.photograph("hub-looked")
+    visitor.photograph("hub-looked", width=390)
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= 390
+    visitor.resize(1280, 900)
+    visitor.click("#use")
+    visitor.wait(lambda: "ada" in visitor.see("#introduced").text)
+    link = visitor.see("#link input, #link textarea").get_attribute("value")
+    assert link == f"{url}?identity=ada/ben@{public['ben']}"
+    visitor.click("#examples .gallery-item")
+    visitor.picture("#photo")
+    visitor.click("#go")
+    visitor.picture("#blended")
+    visitor.click("#several button")
+    visitor.click("#compared input")
+    visitor.click("#compare")
+    visitor.wait(lambda: len(visitor.all("#grid img")) == 3)
+    assert read_mark(visitor.bytes("#grid"))
+    visitor.photograph("grid")
+    asked = visitor.requested()
+    assert not [address for address in asked if not address.startswith((visitor.url, "data:", "blob:"))], "nothing comes from elsewhere"
+    visitor = Visitor(driver, link)
+    visitor.wait(lambda: "Ben Random" in visitor.see("#introduced").text and "ada" in visitor.see("#introduced").text)
+    assert "ada/ben" in visitor.see("#identities .thumbnail-item.selected").find_element("xpath", "..").text
+    visitor = Visitor(driver, f"{url}?identity=ben")
+    visitor.wait(lambda: "Ben" in visitor.see("#introduced").text)
+
+
+def test_hostile_words_run_nothing(driver, url, loopback, tmp_path):
+    title = "${document.title = 1} {{alert(3)}} &lt;b&gt; javascript"
+    loopback.put("eve/first", make(tmp_path / "eve", size=128, title=title))
+    card = "plain\n\n**bold** ${document.title = 2}\n"
+    hostile = dict.fromkeys(("whose", "scope", "contact", "licence"), "<img src=x onerror=document.title=4>")
+    folder = make(tmp_path / "mal", size=128, title="Mal", consent=hostile | {"basis": "self", "date": "2026-01-31"})
+    (folder / "README.md").write_text((folder / "README.md").read_text().split("\n# ")[0].replace("<img", "img") + "\n" + card)
+    loopback.put("eve/second", folder)
+    visitor = Visitor(driver, url)
+    visitor.open("Find a face")
+    visitor.wait(lambda: len(cards(visitor)) == 4)
+    seen = " ".join(cards(visitor))
+    assert title in seen
+    for name in ("first", "second"):
+        visitor.type("#search", name)
+        visitor.click("#search-go")
+        visitor.wait(lambda: len(cards(visitor)) == 1)
+        visitor.click("#found .gallery-item button")
+        visitor.wait(lambda name=name: f"eve/{name}" in visitor.see("#looked").text)
+        if name == "second":
+            assert "<img src=x onerror" in visitor.see("#looked").text
+    visitor.click("#card button")
+    assert "**bold** ${document.title = 2}" in visitor.see("#card-text textarea").get_attribute("value")
+    assert not visitor.all("#looked img, #looked script, #looked b")
+    assert driver.title == "facehub"
+
+
+def test_without_a_hub_the_rest_works(driver, handlers, hub_handlers):
+    with LoopbackHub() as gone:
+        endpoint = gone.endpoint
+    hub_handlers.hub = Hub(endpoint, False, patience_s=0.2, deadline_s=1.0)
+    with served(build(handlers, hub=hub_handlers)) as address:
+        visitor = Visitor(driver, f"{address}?identity=ada/ada")
+        visitor.wait(lambda: visitor.sentence())
+        visitor.open("Find a face")
+        visitor.wait(lambda: "works without it" in visitor.see("#found-told").text)
+        visitor.photograph("hub-unreachable")
+        visitor.open("Swap a photo")
+        visitor.click("#examples .gallery-item")
+        visitor.picture("#photo")
+        visitor.click("#go")
+        visitor.picture("#blended")
