@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from .keys import Credential
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"
 """Of this program."""
 
 @dataclass(frozen=True, slots=True)

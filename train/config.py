@@ -14,7 +14,7 @@ class Config:
     """Weight of the style loss [20 at 128 px, ramped from 0]."""
     gamma: float = 20.0
     """Weight of the total variation, averaged over pixels [0.3, on an unstated scale]."""
-    identity: float = 3.0
+    identity: float = 5.0
     """Weight of the face network's identity loss in the last stage, where its file is given (not in the paper)."""
     styles: int = 16
     """N_best: style photos compared with each content photo [16]."""
@@ -47,7 +47,7 @@ class Config:
     """Share of the last stage over which the style weight grows from 0; 0: it is whole from the start [ramped]."""
     light: float = 5.0
     """Weight of the light loss in the last stage [1e-22 on the paper's own scale]."""
-    landmarks: float = 20.0
+    landmarks: float = 40.0
     """Weight of the landmark loss in the last stage (not in the paper)."""
     average: float = 0.998
     """Decay of the moving average of the weights, which is what ships (not in the paper)."""

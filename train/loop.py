@@ -2,7 +2,8 @@
 
 The paper trains on its losses alone, 160,000 samples from an orthogonal start. We let the network imitate optimised faces (targets.py), at half the
 size and then at full size. The losses alone, even from there, lead to one face for everybody within 300 steps; in the last stage they therefore
-take turns with imitation. docs/training.md has the runs. The paper's own recipe is `coarse_steps=0, fine_steps=0, turns=1, identity=0, steps=10000`.
+take turns with imitation. docs/training.md has the runs. The paper's own recipe is
+`coarse_steps=0, fine_steps=0, turns=1, identity=0, landmarks=0, steps=10000`.
 
 Several processes, started by torchrun, share each batch and average their gradients: the steps are those of one process.
 """
