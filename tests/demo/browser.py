@@ -50,12 +50,25 @@ class Visitor:
         element.click()
 
     def open(self, tab: str) -> None:
-        """Goes to a tab, which a phone keeps in a menu where there are many."""
-        shown = self.wait(lambda: [button for button in self.all(".tab-wrapper button, .overflow-menu button") if button.is_displayed()])
-        if tab not in [button.text for button in shown]:
-            shown[-1].click()
-        offered = ".tab-wrapper button, .overflow-dropdown button"
-        self.wait(lambda: next((b for b in self.all(offered) if b.text == tab and b.is_displayed()), None)).click()
+        """Goes to a tab, which a page that is too narrow for all of them keeps in a menu."""
+
+        def reached() -> bool:
+            for button in self.all("button[role=tab]"):
+                if button.is_displayed() and button.text == tab:
+                    if button.get_attribute("aria-selected") == "true":
+                        return True
+                    self.driver.execute_script("arguments[0].click()", button)
+                    return False
+            for button in self.all(".overflow-dropdown button"):
+                if button.is_displayed() and button.text == tab:
+                    self.driver.execute_script("arguments[0].click()", button)
+                    return True
+            for menu in self.all(".overflow-menu > button"):
+                if menu.is_displayed():
+                    self.driver.execute_script("arguments[0].click()", menu)
+            return False
+
+        self.wait(reached)
 
     def type(self, selector: str, text: str) -> None:
         """Into a field, instead of what is there."""
