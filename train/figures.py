@@ -120,7 +120,8 @@ def profile(swapper: Swapper, mesh: Callable[[Tensor, Tensor], Tensor], photos: 
         found = chosen(swapper.finder(photo[None]), 1, "largest")
         points = mesh(photo[None], found.landmarks)[0]
         cases = torch.stack([turned(photo, points, angle) for angle in angles])
-        swapped = [swapper(case[None], faces="largest").blended if len(swapper.finder(case[None]).photo) else case[None] for case in cases]
+        seen = [(case[None], swapper.finder(case[None])) for case in cases]
+        swapped = [swapper(case, faces="largest", found=faces).blended if len(faces.photo) else case for case, faces in seen]
         rows += [around(cases, found.landmarks, side=SIDE), around(torch.cat(swapped), found.landmarks, side=SIDE)]
     return titled(contact_sheet(torch.cat(rows), columns=len(angles)), [f"{angle:g} degrees" for angle in angles])
 

@@ -269,8 +269,10 @@ def run(arguments: argparse.Namespace, config: Config, device: torch.device, fol
         finish(arguments, config, generator, material, {}, rows, device, samples=[])
         return
     ours = [prepare(other, arguments.content, size=config.size, cache=arguments.cache, seed=config.seed).style for other in arguments.ours]
-    network = vgg19(arguments.vgg19, arguments.vgg19_scales, box=boxed(material.content.crop)).to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    upper = upper_mark(material, config, network, device) if arguments.upper else None
+    upper = None
+    if arguments.upper:
+        network = vgg19(arguments.vgg19, arguments.vgg19_scales, box=boxed(material.content.crop)).to(device)
+        upper = upper_mark(material, config, network.to(memory_format=torch.channels_last), device)  # pyright: ignore[reportCallIssue]
     metrics, sheet = evaluate(generator, material, looker, ours=ours, upper=upper, upper_faces=arguments.upper)
     image.write(folder / "held_out.png", sheet)
     print(table(metrics))
