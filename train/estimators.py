@@ -99,9 +99,8 @@ class Expression:
 
     def mesh(self, photo: UInt8[Tensor, "n 3 height width"], landmarks: Float[Tensor, "n 68 2"]) -> Float[Tensor, "n 478 3"]:
         """x, y in photo pixels, and depth in the same unit, smaller nearer to the camera."""
-        low, high = landmarks.amin(1), landmarks.amax(1)
-        side = (high - low).amax(1) * 1.5
-        corner = (low + high) / 2 - side[:, None] / 2
+        middle, side = square(landmarks, 1.5)
+        corner = middle - side[:, None] / 2
         faces = around(photo, landmarks, 1.5, 256).permute(0, 2, 3, 1).contiguous().numpy()
         points = torch.stack([torch.from_numpy(_run(self._landmarks, face[None])).reshape(478, 3) for face in faces]) * (side / 256)[:, None, None]
         return points + F.pad(corner, (0, 1))[:, None]
@@ -133,10 +132,15 @@ def read(folder: pathlib.Path | None) -> dict[str, Estimator]:
     return found
 
 
+def square(landmarks: Float[Tensor, "n 68 2"], scale: float) -> tuple[Float[Tensor, "n 2"], Float[Tensor, " n"]]:
+    """Middle and side of squares around the landmarks' box, `scale` times its longer side."""
+    low, high = landmarks.amin(1), landmarks.amax(1)
+    return (low + high) / 2, (high - low).amax(1) * scale
+
+
 def around(crop: UInt8[Tensor, "n 3 size size"], landmarks: Float[Tensor, "n 68 2"], scale: float, size: int) -> Float[Tensor, "n 3 side side"]:
     """Upright squares in [0, 1] around the landmarks' box, `scale` times its longer side, resized to `size` px."""
-    low, high = landmarks.amin(1), landmarks.amax(1)
-    middle, side = (low + high) / 2, (high - low).amax(1) * scale
+    middle, side = square(landmarks, scale)
     zoom = (side / size)[:, None, None] * torch.eye(2)
     corner = middle - side[:, None] / 2 + side[:, None] / size / 2 - 0.5
     return warp(crop, torch.arange(len(crop)), torch.cat([zoom, corner[:, :, None]], dim=2), (size, size)).clamp(0, 1)

@@ -116,8 +116,7 @@ def compare(output: Look, photo: Look, known: Known) -> dict[str, int | float]:
     """The means over the faces that dlib sees in the input; landmarks over those that it sees in the output too. `lost` outputs show no face."""
     usable = ~photo.embedding.isnan().any(1)
     seen = usable & ~output.embedding.isnan().any(1)
-    eyes = (photo.landmarks[:, 36:42].mean(1) - photo.landmarks[:, 42:48].mean(1)).norm(dim=1)
-    moved = (output.landmarks - photo.landmarks).norm(dim=2).mean(1) / eyes * 100
+    moved = losses.landmarks(output.landmarks, photo.landmarks) * 100
     style = known.identity.embedding[~known.identity.embedding.isnan().any(1)].mean(0)
     made, inputs, others = output.embedding[seen], photo.embedding[seen], known.others
     to_identity, to_input = (made - style).norm(dim=1), (made - inputs).norm(dim=1)

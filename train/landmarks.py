@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from facehub.alignment import reference_landmarks
 from facehub.errors import BadSetting, FaceHubError
 
+from . import losses
 from .material import held_out
 from .photos import Gallery, gather, joined
 from .precision import autocast
@@ -69,11 +70,6 @@ def read(file: pathlib.Path = WEIGHTS) -> LandmarkNet:
     if not all(values.isfinite().all() for values in weights.values()):
         raise BadSetting(f"{file} holds values that are not finite: train the network again with `python -m train.landmarks`.")
     return network.eval().requires_grad_(False)
-
-
-def eyes_apart(landmarks: Float[Tensor, "n 68 2"]) -> Float[Tensor, " n"]:
-    """Distance of the eyes' centres."""
-    return (landmarks[:, 36:42].mean(1) - landmarks[:, 42:48].mean(1)).norm(dim=1)
 
 
 def varied(
@@ -123,7 +119,7 @@ def train(faces: Gallery, *, steps: int, seed: int, batch: int = 64) -> Landmark
         box, points = varied(faces.crop[rows], faces.landmarks[rows], choice)
         with autocast("cpu"):
             found = network(box.contiguous(memory_format=torch.channels_last))
-        loss = ((found - points).norm(dim=2).mean(1) / eyes_apart(points)).mean()
+        loss = losses.landmarks(found, points).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -137,7 +133,7 @@ def train(faces: Gallery, *, steps: int, seed: int, batch: int = 64) -> Landmark
 def measure(network: LandmarkNet, faces: Gallery) -> dict[str, float]:
     """How far the network is from dlib, in percent of the distance between the eyes, over faces as they are aligned."""
     found = torch.cat([network(boxed(crop.float() / 255)) for crop in faces.crop.split(64)])
-    error = (found - faces.landmarks).norm(dim=2) / eyes_apart(faces.landmarks)[:, None] * 100
+    error = (found - faces.landmarks).norm(dim=2) / losses.eyes_apart(faces.landmarks)[:, None] * 100
     parts = {"all": slice(0, 68), "jaw": slice(0, 17), "brows": slice(17, 27), "nose": slice(27, 36), "eyes": slice(36, 48), "mouth": slice(48, 68)}
     return {name: error[:, some].mean().item() for name, some in parts.items()} | {"median of all": error.mean(1).median().item()}
 

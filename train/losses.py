@@ -41,8 +41,12 @@ def landmarks(output: Float[Tensor, "n 68 2"], photo: Float[Tensor, "n 68 2"]) -
 
     Not in the paper, whose content loss alone keeps pose and expression; the measure is that of the field, NME.
     """
-    eyes = (photo[:, 36:42].mean(1) - photo[:, 42:48].mean(1)).norm(dim=1)
-    return (output - photo).norm(dim=2).mean(1) / eyes
+    return (output - photo).norm(dim=2).mean(1) / eyes_apart(photo)
+
+
+def eyes_apart(landmarks: Float[Tensor, "n 68 2"]) -> Float[Tensor, " n"]:
+    """Distance of the eyes' centres."""
+    return (landmarks[:, 36:42].mean(1) - landmarks[:, 42:48].mean(1)).norm(dim=1)
 
 
 def total_variation(output: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:

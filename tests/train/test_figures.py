@@ -123,3 +123,17 @@ def test_the_command_tells_what_is_wrong(monkeypatch, capsys, tmp_path, examples
     assert figures.main() == 1
     assert "nobody-here" in capsys.readouterr().err
     assert not (tmp_path / "x.png").exists()
+
+
+def test_each_angle_has_its_photo_above_its_swap(photo, found, swapper):
+    """A flat face in the middle of the photo: turned by nothing it is the photo, and below each stands what the swapper makes of it."""
+    low, high = found.landmarks[0].amin(0), found.landmarks[0].amax(0)
+    flat = torch.cat([low + (high - low) * torch.rand(60, 2, generator=torch.Generator().manual_seed(0)), torch.zeros(60, 1)], dim=1)
+    sheet = figures.profile(swapper, lambda photos, landmarks: flat[None], [photo], [0.0, 20.0])
+    case = around(figures.turned(photo, flat, 20.0)[None], found.landmarks, side=figures.SIDE)[0]
+    swapped = around(swapper(figures.turned(photo, flat, 20.0)[None]).blended, found.landmarks, side=figures.SIDE)[0]
+    assert torch.equal(tile(sheet, 0, 1), case)
+    assert torch.equal(tile(sheet, 1, 1), swapped)
+    assert not torch.equal(case, swapped)
+    straight = around(photo[None], found.landmarks, side=figures.SIDE)[0]
+    assert (tile(sheet, 0, 0).int() - straight.int()).abs().float().mean() < 1
