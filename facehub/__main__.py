@@ -1,4 +1,4 @@
-"""The command line: `python -m facehub swap PHOTO... --identity NAME --out RESULT`, `identities`, `check`; search, look, pull and push for a hub.
+"""The command line: `python -m facehub swap PHOTO... --identity NAME --out RESULT`, `mask`, `identities`, `check`; `search`, `look`, `pull`, `push`.
 
 Exit codes: 0 all done; 2 wrong use; 1 something could not be done, told in one sentence each on stderr; 3 from `check`: the picture is not marked.
 """
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"}
 
+MASKER = "what is this face: learned, without what lies before it (default), or the outline of its landmarks"
+
 
 def parser() -> argparse.ArgumentParser:
     flags = argparse.ArgumentParser(prog="python -m facehub", description="Give the faces in photos another identity.")
@@ -33,9 +35,15 @@ def parser() -> argparse.ArgumentParser:
     swap.add_argument("--mask", metavar="FILE_OR_FOLDER", help="also write where the photo changed (255 = new face)")
     swap.add_argument("--faces", type=which, default="all", metavar="all|largest|N", help="which faces (default: all); 0 is the largest")
     swap.add_argument("--strength", type=strength, default=1.0, metavar="S", help="from 0, the input, to 1, the full swap (default)")
+    swap.add_argument("--masker", choices=("learned", "landmarks"), default="learned", help=MASKER)
     swap.add_argument("--label", action="store_true", help='also put a small "AI" mark into the corner, for people to see')
     swap.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     swap.add_argument("--json", action="store_true", help="print one JSON object a photo")
+    mask = commands.add_parser("mask", help="show where a swap would change a photo")
+    mask.add_argument("photo", type=pathlib.Path, metavar="PHOTO")
+    mask.add_argument("--out", required=True, metavar="FILE", help="the mask at the photo's size, 255 = new face")
+    mask.add_argument("--labels", metavar="FILE", help="also the parts of the central head: red hair, green skin, blue the rest")
+    mask.add_argument("--masker", choices=("learned", "landmarks"), default="learned", help=MASKER)
     listing = commands.add_parser("identities", help="list the identities at hand")
     listing.add_argument("--json", action="store_true", help="print one JSON object an identity")
     sharing.add_to(commands)
@@ -66,6 +74,7 @@ def strength(text: str) -> float:
 def swap_photos(arguments: argparse.Namespace) -> int:
     """Each photo by itself: a bad one is told of and does not stop the rest."""
     from . import hub
+    from .masking import masker
     from .swap import Swapper
 
     photos = expanded(arguments.photos)
@@ -77,7 +86,7 @@ def swap_photos(arguments: argparse.Namespace) -> int:
         raise BadSetting(f"{overwritten.pop().name} would be overwritten by its own result: choose another --out.")
     identity = hub.load(arguments.identity)
     device = chosen_device(arguments.device)
-    swapper = Swapper(identity.generator(device), device=device)
+    swapper = Swapper(identity.generator(device), masker=masker(arguments.masker, device), device=device)
     failures = 0
     record: dict
     for index, path in enumerate(photos):
@@ -85,6 +94,7 @@ def swap_photos(arguments: argparse.Namespace) -> int:
         try:
             record = {"photo": str(path), "identity": identity.handle} | swap_one(swapper, identity, path, files, arguments)
             sentence = f"{path} -> {files['out']}: {len(record['faces'])} face(s), {sum(record['seconds'].values()):.2f} s"
+            sentence = "\n  ".join([sentence, *(face["note"] for face in record["faces"] if face["note"])])
         except FaceHubError as problem:
             failures += 1
             record, sentence = {"photo": str(path), "identity": identity.name, "error": str(problem)}, None
@@ -117,8 +127,9 @@ def described(swapped: "Swapped") -> dict:
     """Faces, residuals and seconds as plain numbers."""
     from .faces import box
 
-    rows = zip(box(swapped.faces.landmarks).tolist(), swapped.faces.landmarks.tolist(), swapped.residual.tolist(), strict=True)
-    faces = [{"box": [round(v, 1) for v in corners], "landmarks": points, "residual": residual} for corners, points, residual in rows]
+    found = swapped.faces
+    rows = zip(box(found.landmarks).tolist(), found.landmarks.tolist(), swapped.residual.tolist(), found.notes, strict=True)
+    faces = [{"box": [round(v, 1) for v in corners], "landmarks": points, "residual": worst, "note": note} for corners, points, worst, note in rows]
     return {"faces": faces, "residual": max(swapped.residual.tolist()), "seconds": {k: round(v, 5) for k, v in swapped.seconds.items()}}
 
 
@@ -172,6 +183,12 @@ def list_identities(arguments: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
+def mask_file(arguments: argparse.Namespace) -> int:
+    from .masking import mask_photo
+
+    return mask_photo(arguments)
+
+
 def check_file(arguments: argparse.Namespace) -> int:
     from .checker import check
 
@@ -183,7 +200,8 @@ def check_file(arguments: argparse.Namespace) -> int:
 def main() -> int:
     arguments = parser().parse_args()
     try:
-        return {"swap": swap_photos, "identities": list_identities, "check": check_file, **sharing.COMMANDS}[arguments.command](arguments)
+        commands = {"swap": swap_photos, "mask": mask_file, "identities": list_identities, "check": check_file, **sharing.COMMANDS}
+        return commands[arguments.command](arguments)
     except FaceHubError as problem:
         print(problem, file=sys.stderr)
     except KeyboardInterrupt:

@@ -14,12 +14,13 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from . import pose
 from .geometry import fit_affine, invert, move, shifted, warp, windows
-from .masks import hull
-from .types import Crops, Faces, Landmarks, Masks, Patch, Photos
+from .masks import outlined
+from .types import Crops, Faces, Landmarks, Masks, Patch, Photos, Region
 
-Masker = Callable[[Crops, Float[Tensor, "faces 68 2"]], Masks]
-"""Crops and the landmarks in crop pixels -> where the new face goes, in the crop's frame."""
+Masker = Callable[[Crops, Float[Tensor, "faces 68 2"]], Region]
+"""Crops and the landmarks in crop pixels -> where the new face goes, in the crop's frame: masks.outlined or a masks.Learned."""
 
 
 @functools.cache
@@ -33,12 +34,16 @@ def reference_landmarks(size: int) -> Float[Tensor, "68 2"]:
     return reference_face() * size - 0.5
 
 
-def align(photos: Photos, landmarks: Landmarks, photo: Int[Tensor, " faces"], *, size: int, masker: Masker = hull) -> Faces:
+def align(photos: Photos, landmarks: Landmarks, photo: Int[Tensor, " faces"], *, size: int, masker: Masker = outlined) -> Faces:
     """Cuts each face out of its photo and brings it onto the reference face, `size` px square."""
     crop_from_photo = fit_affine(landmarks, reference_landmarks(size).to(landmarks)[None])
     crop = warp(photos, photo, invert(crop_from_photo), (size, size))
-    mask = masker(crop, move(crop_from_photo, landmarks))
-    return Faces(crop=crop, mask=mask, crop_from_photo=crop_from_photo, landmarks=landmarks, photo=photo)
+    points = move(crop_from_photo, landmarks)
+    region = masker(crop, points)
+    notes = tuple(" ".join(filter(None, pair)) for pair in zip(region.notes, pose.told(points), strict=True))
+    return Faces(
+        crop=crop, mask=region.mask, hold=region.hold, crop_from_photo=crop_from_photo, landmarks=landmarks, photo=photo, notes=notes
+    )
 
 
 def place(faces: Faces, photos: Photos) -> Patch:
@@ -52,9 +57,10 @@ def place(faces: Faces, photos: Photos) -> Patch:
     crop_from_patch = shifted(faces.crop_from_photo, corner)
     each = torch.arange(len(faces.crop), device=faces.crop.device)
     source = warp(faces.crop, each, crop_from_patch, (height, width), mode="bicubic")
-    mask = warp(faces.mask, each, crop_from_patch, (height, width))
+    mask, hold = warp(torch.cat([faces.mask, faces.hold], 1), each, crop_from_patch, (height, width)).split(1, dim=1)
+    inside = _inside(photos, corner, mask)
     target = windows(photos, faces.photo, corner, (height, width)).to(source.dtype) / 255
-    return Patch(source=source, target=target, mask=mask * _inside(photos, corner, mask), corner=corner, photo=faces.photo)
+    return Patch(source=source, target=target, mask=mask * inside, hold=(hold * inside > 0.5).to(mask.dtype), corner=corner, photo=faces.photo)
 
 
 def paste(photos: Photos, patch: Patch, result: Float[Tensor, "faces 3 h w"], *, strength: float = 1.0) -> Photos:

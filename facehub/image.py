@@ -100,6 +100,18 @@ def from_pil(image: Image.Image, *, max_megapixels: float = MAX_MEGAPIXELS, name
     return Picture(photo=_planes(rgb), alpha=None if alpha is None else _planes(alpha))
 
 
+def read_labels(source: str | os.PathLike) -> UInt8[Tensor, "1 height width"]:
+    """A picture whose pixels are numbers of classes: palette indices, or levels of gray. Raises BadPhoto for any other picture."""
+    name = pathlib.Path(source).name
+    try:
+        with Image.open(source, formats=["PNG"]) as opened:
+            if opened.mode in ("P", "L") and opened.width * opened.height <= MAX_MEGAPIXELS * 1e6:
+                return torch.from_numpy(np.array(opened))[None]
+    except (UnidentifiedImageError, *_DAMAGE) as problem:
+        raise BadPhoto(f"{name} is no PNG that can be opened: fetch the masks again.") from problem
+    raise BadPhoto(f"{name} has colours, but must hold the number of a class in each pixel: give a PNG with a palette or in gray.")
+
+
 def to_pil(photo: UInt8[Tensor, "channels height width"], alpha: UInt8[Tensor, "1 height width"] | None = None) -> Image.Image:
     """RGB or gray, with transparency if given."""
     planes = [photo] if alpha is None else [photo, alpha]

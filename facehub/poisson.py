@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 TOLERANCE = 0.7 / 255
@@ -23,6 +23,9 @@ TOLERANCE = 0.7 / 255
 masks that we tried, so that what remains is at most what was moved."""
 
 MAX_CYCLES = 30
+
+NEAR = 6
+"""Pixels around a mask in which something must hold the membrane."""
 
 COARSEST = 100
 """Most pixels of the coarsest grid, which is solved directly."""
@@ -37,30 +40,49 @@ class Cloned:
 
 
 @torch.no_grad()
-def clone(source: Float[Tensor, "faces 3 h w"], target: Float[Tensor, "faces 3 h w"], mask: Float[Tensor, "faces 1 h w"]) -> Cloned:
+def clone(
+    source: Float[Tensor, "faces 3 h w"],
+    target: Float[Tensor, "faces 3 h w"],
+    mask: Float[Tensor, "faces 1 h w"],
+    hold: Float[Tensor, "faces 1 h w"] | None = None,
+) -> Cloned:
     """Clones the source into the target wherever the mask is above 0; elsewhere the result is the target bit for bit.
 
+    `hold` is 1 where the target's colours may be continued into the clone, everywhere if it is not given. Where it is 0, on hair or on a hand before
+    the face, the membrane is held by nothing and runs on until it meets a pixel that holds it: the equation's boundary leaves such pixels out, and
+    none of their colour bleeds in. Where nothing within `NEAR` pixels of the mask holds, the source is lifted by the mean difference under the mask.
     A mask that reaches the rectangle's edge has no condition there (only neighbours inside the rectangle count); one that fills the whole
     rectangle has none at all, and the source is lifted by the mean difference. Nothing is differentiated through this.
     """
-    unknown, result = mask > 0, target.clone()
+    painted, result = mask > 0, target.clone()
+    unknown = painted if hold is None else painted | (hold <= 0.5)
     rows, columns = (unknown.any(0)[0].any(axis).nonzero()[:, 0] for axis in (1, 0))
     if len(rows) == 0:
         return Cloned(result=result, residual=target.new_zeros(len(target)))
     top, bottom, left, right = torch.stack([rows[0], rows[-1] + 1, columns[0], columns[-1] + 1]).tolist()
     touches = (top == 0, bottom == mask.shape[2], left == 0, right == mask.shape[3])
     ring = (..., slice(max(top - 1, 0), bottom + 1), slice(max(left - 1, 0), right + 1))
-    source, target, unknown = source[ring], target[ring], unknown[ring]
+    source, target, unknown, painted = source[ring], target[ring], unknown[ring], painted[ring]
     difference = target - source
     membrane = _membrane(difference, unknown, touches)
-    if all(touches):
-        membrane = torch.where(unknown.flatten(1).all(1)[:, None, None, None], difference.mean((2, 3), keepdim=True), membrane)
-    torch.where(unknown, membrane.add_(source), target, out=result[ring])
-    return Cloned(result=result, residual=_residual(result[ring] - source, unknown))
+    if hold is not None or all(touches):
+        mean = (difference * painted).sum((2, 3), keepdim=True) / painted.sum((2, 3), keepdim=True).clamp(min=1)
+        held = (~unknown).flatten(1).any(1) if hold is None else _held(painted, unknown)
+        membrane = torch.where(held[:, None, None, None], membrane, mean)
+    torch.where(painted, membrane.add_(source), target, out=result[ring])
+    membrane = membrane.sub_(source) if hold is not None else result[ring] - source
+    return Cloned(result=result, residual=_residual(torch.where(unknown, membrane, difference), unknown))
+
+
+def _held(painted: Tensor, unknown: Tensor) -> Bool[Tensor, " faces"]:
+    """Whether the mask has known pixels near it, at least as many as one in twenty of those along its edge."""
+    near = F.max_pool2d(painted.to(torch.float16 if painted.is_cuda else torch.float32), 2 * NEAR + 1, 1, NEAR) > 0
+    edge = painted.flatten(1).sum(1).sqrt()
+    return (near & ~unknown).flatten(1).sum(1) > 0.2 * edge
 
 
 def _residual(u: Tensor, unknown: Tensor) -> Float[Tensor, " faces"]:
-    """The largest |u(p) - mean of its neighbours u(q)|, from nothing but the finished result."""
+    """The largest |u(p) - mean of its neighbours u(q)|."""
     n = _add_neighbours(torch.zeros_like(u[:1, :1]), torch.ones_like(u[:1, :1]))
     mean = _add_neighbours(torch.zeros_like(u), u).div_(n)
     return mean.sub_(u).mul_(unknown).abs_().flatten(1).amax(1)

@@ -10,7 +10,7 @@ from .alignment import Masker, align, changed, paste, place
 from .errors import BadSetting, NoFace
 from .faces import Finder
 from .generators import Painter
-from .masks import hull
+from .masks import Learned
 from .poisson import clone
 from .types import Found, Photos, Swapped
 
@@ -30,13 +30,13 @@ class Swapper:
         generator: Painter,
         *,
         finder: Callable[[Photos], Found] | None = None,
-        masker: Masker = hull,
+        masker: Masker | None = None,
         device: torch.device | str = "cpu",
     ):
         self.device = torch.device(device)
         self.generator = generator.to(self.device).to(memory_format=torch.channels_last).eval()
         self.finder = finder or Finder()
-        self.masker = masker
+        self.masker = masker or Learned(device=self.device)
 
     @torch.inference_mode()
     def __call__(self, photos: Photos, *, faces: Which = "all", strength: float = 1.0, found: Found | None = None) -> Swapped:
@@ -57,7 +57,7 @@ class Swapper:
         clock.lap("network")
         patch = place(swapped, photos)
         clock.lap("place")
-        cloned = clone(patch.source, patch.target, patch.mask)
+        cloned = clone(patch.source, patch.target, patch.mask, patch.hold)
         clock.lap("clone")
         blended = paste(photos, patch, cloned.result, strength=strength)
         clock.lap("paste")

@@ -36,17 +36,33 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Region:
+    """Where in each crop the new face goes, and what it may take its colours from."""
+
+    mask: Float[Tensor, "faces 1 size size"]
+    """1 where the new face goes."""
+    hold: Float[Tensor, "faces 1 size size"]
+    """1 where the photo shows skin that the new face should run on into; 0 on hair, on what lies before the face, and behind it."""
+    notes: tuple[str, ...]
+    """For each face a sentence for people, or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Faces:
     """Faces cut from a stack of photos into one canonical frame, batch first."""
 
     crop: Crops
     mask: Float[Tensor, "faces 1 size size"]
     """1 where the new face goes, in the crop's frame."""
+    hold: Float[Tensor, "faces 1 size size"]
+    """1 where the new face may take its colours from: skin."""
     crop_from_photo: Matrices
     landmarks: Landmarks
     """In photo pixels."""
     photo: Int[Tensor, " faces"]
     """Which photo of the stack each face belongs to."""
+    notes: tuple[str, ...]
+    """For each face what a person should know about its swap, in sentences; mostly nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +75,8 @@ class Patch:
     """What the photo shows there. Beyond the photo's edge: its nearest pixel."""
     mask: Float[Tensor, "faces 1 h w"]
     """1 where the new face goes; 0 beyond the photo's edge."""
+    hold: Float[Tensor, "faces 1 h w"]
+    """1 where the new face may take its colours from: skin that the photo shows."""
     corner: Int[Tensor, "faces 2"]
     """(x, y) of the rectangle's first pixel in the photo; can be negative."""
     photo: Int[Tensor, " faces"]
@@ -74,7 +92,7 @@ class Swapped:
     raw: Photos
     """The photos with the network's output pasted in as it is, before cloning."""
     faces: Faces
-    """The aligned input faces: crop, mask, crop_from_photo, landmarks, photo."""
+    """The aligned input faces: crop, mask, crop_from_photo, landmarks, photo, notes."""
     output: Crops
     """What the network made of each crop."""
     mask: UInt8[Tensor, "photos 1 height width"]

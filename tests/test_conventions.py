@@ -15,6 +15,7 @@ from facehub.generators import Generator
 from facehub.geometry import invert, move, warp
 from facehub.listing import plain
 from facehub.manifest import wanted
+from facehub.masks import Learned
 from train import losses
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -23,7 +24,7 @@ SOURCES = [p for folder in ("facehub", "train", "demo") for p in (ROOT / folder)
 
 def test_the_snippets_run(monkeypatch):
     monkeypatch.chdir(ROOT)
-    known = (torch, image, align, paste, place, Finder, invert, move, warp, losses, plain, wanted)
+    known = (torch, image, align, paste, place, Finder, Learned, invert, move, warp, losses, plain, wanted)
     names = {thing.__name__.split(".")[-1]: thing for thing in known}
     snippets = re.findall(r"```python\n(.*?)```", (ROOT / "CONVENTIONS.md").read_text(), re.S)
     assert len(snippets) == 7

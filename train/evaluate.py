@@ -37,7 +37,7 @@ from facehub.errors import BadSetting, FaceHubError
 from facehub.faces import Finder, Recogniser
 from facehub.generators import Generator
 from facehub.identity import Identity, save
-from facehub.masks import hull
+from facehub.masks import Learned, hull
 from facehub.poisson import clone
 from facehub.types import Found
 
@@ -183,15 +183,18 @@ def outputs(generator: Generator, crop: UInt8[Tensor, "n 3 size size"]) -> UInt8
 
 
 @torch.inference_mode()
-def stitched(made: UInt8[Tensor, "n 3 size size"], faces: Gallery) -> UInt8[Tensor, "n 3 size size"]:
-    """Cloned into the crops, as a swap does it in photos."""
-    rows = []
+def stitched(
+    made: UInt8[Tensor, "n 3 size size"], faces: Gallery
+) -> tuple[UInt8[Tensor, "n 3 size size"], Bool[Tensor, "n 1 size size"]]:
+    """Cloned into the crops, as a swap does it in photos; and where that changed them."""
+    rows, masks, masker = [], [], Learned()
     for index in torch.arange(len(made)).split(32):
         crop, source = (t[index].float() / 255 for t in (faces.crop, made))
-        mask = hull(crop, faces.landmarks[index])
-        mixed = crop + mask * (clone(source, crop, mask).result - crop)
+        region = masker(crop, faces.landmarks[index])
+        mixed = crop + region.mask * (clone(source, crop, region.mask, region.hold).result - crop)
         rows.append((mixed * 255).round().clamp(0, 255).to(torch.uint8))
-    return torch.cat(rows)
+        masks.append(region.mask > 0)
+    return torch.cat(rows), torch.cat(masks)
 
 
 def nearest(faces: Gallery, style: Gallery) -> UInt8[Tensor, "n 3 size size"]:
@@ -235,8 +238,7 @@ def evaluate(
         rows[name] = compare(looker(crop, some.landmarks), inputs, known)
         sheet[name] = crop
         if name != "nothing":
-            blended = stitched(crop, some)
-            mask = hull(some.crop.float() / 255, some.landmarks) > 0
+            blended, mask = stitched(crop, some)
             key = "blended" if name == "raw" else f"{name}, blended"
             rows[key] = compare(looker(blended, some.landmarks), inputs, known) | {"seam": seam(blended, some.crop, mask).mean().item()}
             sheet[key] = blended

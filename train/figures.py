@@ -243,7 +243,7 @@ def _turned(a) -> Tensor:
             continue
         made = outputs(generator, some.crop)
         rows[f"{name} degrees"] = compare(looker(made, some.landmarks), looker(some.crop, some.landmarks), known)
-        pair = torch.stack([some.crop[:5], stitched(made, some)[:5]], dim=1).flatten(0, 1)
+        pair = torch.stack([some.crop[:5], stitched(made, some)[0][:5]], dim=1).flatten(0, 1)
         shown.append(torch.cat([pair, torch.full((10 - len(pair), *pair.shape[1:]), 255, dtype=torch.uint8)]))
     print(table({"table": rows}))
     return contact_sheet(torch.cat(shown), columns=10)

@@ -1,10 +1,15 @@
-"""The landmark mask, against a slow twin and its stated properties."""
+"""The landmark mask, against a slow twin and its stated properties; the learned one, on networks that see what the test says, and on the real one."""
 
 import numpy as np
+import pytest
 import torch
 
-from facehub.alignment import reference_landmarks
-from facehub.masks import EDGE, hull, outline, signed_distance
+from facehub import pose, segmentation
+from facehub.alignment import align, reference_landmarks
+from facehub.faces import Finder
+from facehub.geometry import move
+from facehub.masks import EDGE, Learned, hull, outline, signed_distance
+from train.occluders import Chance, hand
 
 
 def slow_signed_distance(polygon: np.ndarray, size: int) -> np.ndarray:
@@ -58,3 +63,84 @@ def test_batch_is_singles():
     points = torch.stack([reference_landmarks(64), reference_landmarks(64) * 0.8 + 5])
     together = hull(torch.zeros(2, 3, 64, 64), points)
     assert torch.equal(together, torch.cat([hull(torch.zeros(1, 3, 64, 64), p[None]) for p in points]))
+
+
+class Drawn(torch.nn.Module):
+    """In place of the network for parts: everything is the face but what `paint` says otherwise."""
+
+    def __init__(self, **paint):
+        super().__init__()
+        self.paint = paint
+
+    def forward(self, crop):
+        logits = torch.zeros(len(crop), len(segmentation.CLASSES), *crop.shape[-2:])
+        logits[:, segmentation.FACE] = 10
+        for name, (rows, columns) in self.paint.items():
+            logits[:, segmentation.CLASSES.index(name), rows, columns] = 30
+        return logits
+
+
+EVERYWHERE, LEFT = (slice(None), slice(None)), (slice(None), slice(0, 64))
+
+
+@pytest.mark.parametrize("name", ["hair", "glasses", "cover", "background"])
+def test_what_lies_before_the_face_is_left_out_and_holds_nothing(name):
+    points, crop = reference_landmarks(128)[None], torch.rand(1, 3, 128, 128)
+    region, whole = Learned(Drawn(**{name: LEFT}))(crop, points), hull(crop, points)
+    assert (region.mask[..., :64] == 0).all() and (region.hold[..., :64] == 0).all()
+    assert (region.mask[..., 64:] >= whole[..., 64:]).all() and (region.hold[..., 64:] == 1).all()
+    assert region.notes == ("",)
+
+
+def test_beards_are_the_face_but_their_colour_is_not_taken_over():
+    points, crop = reference_landmarks(128)[None], torch.rand(1, 3, 128, 128)
+    region = Learned(Drawn(beard=LEFT))(crop, points)
+    assert (region.mask >= hull(crop, points)).all()
+    assert (region.hold[..., :64] == 0).all() and (region.hold[..., 64:] == 1).all()
+
+
+def test_neck_and_ears_are_not_painted_but_hold():
+    points, crop = reference_landmarks(128)[None], torch.rand(1, 3, 128, 128)
+    region = Learned(Drawn(skin=LEFT))(crop, points)
+    assert (region.mask[..., :64] == 0).all() and (region.hold == 1).all()
+
+
+@pytest.mark.parametrize("name", ["hair", "background"])
+def test_an_absurd_mask_gives_way_to_the_outline_and_says_so(name):
+    points, crop = reference_landmarks(128)[None], torch.rand(1, 3, 128, 128)
+    region = Learned(Drawn(**{name: EVERYWHERE}))(crop, points)
+    assert torch.equal(region.mask, hull(crop, points)) and (region.hold == 1).all()
+    assert "outline of the landmarks" in region.notes[0]
+
+
+def test_a_face_in_profile_gets_a_smaller_mask():
+    front = reference_landmarks(128)[None]
+    profile = front.clone()
+    profile[:, 27:36, 0] += 26  # the nose over the jaw's end, the outline as it was
+    crop = torch.rand(1, 3, 128, 128)
+    masker = Learned(Drawn())
+    assert pose.far(profile) == 1 and pose.far(front) == 0
+    assert masker(crop, profile).mask.sum() < 0.9 * masker(crop, front).mask.sum()
+
+
+@pytest.mark.parametrize("size", [64, 256])
+def test_other_sizes_of_crops_see_the_same(astronaut, size):
+    found = Finder()(astronaut[None])
+    masks = [align(astronaut[None], found.landmarks, found.photo, size=s, masker=Learned()).mask for s in (128, size)]
+    same = torch.nn.functional.interpolate(masks[1], size=128, mode="bilinear", antialias=True)
+    assert (same - masks[0]).abs().mean() < 0.02
+
+
+def test_the_network_that_ships_keeps_hair_and_a_hand_before_the_face(astronaut):
+    """The nose is the face's, the hair over the brow is not; and of a hand painted over the mouth nearly nothing is swapped."""
+    found = Finder()(astronaut[None])
+    plain = align(astronaut[None], found.landmarks, found.photo, size=128, masker=Learned())
+    x, y = move(plain.crop_from_photo, found.landmarks)[0, 30].round().long().tolist()
+    assert plain.mask[0, 0, y, x] == 1 and plain.notes == ("",)
+    distance = hand(Chance(1, torch.Generator().manual_seed(4)), 128)
+    painted = torch.where(distance > 0, torch.tensor([0.75, 0.55, 0.45])[:, None, None] * (0.7 + 0.3 * (distance / 6).clamp(0, 1).sqrt()), plain.crop)
+    covered = Learned()(painted, move(plain.crop_from_photo, found.landmarks))
+    over = (distance > 1) & (plain.mask > 0.5)
+    assert over.sum() > 300, "the hand does lie over the face"
+    assert covered.mask[over].mean() < 0.25
+    assert covered.mask[(distance < -6) & (plain.mask == 1)].mean() > 0.8

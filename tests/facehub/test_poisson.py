@@ -123,3 +123,46 @@ def test_cuda_agrees_with_cpu():
     source, target, mask = picture(161, 127, 0), picture(161, 127, 1), ellipse(161, 127)
     cuda = clone(source.cuda(), target.cuda(), mask.cuda())
     assert (cuda.result.cpu() - clone(source, target, mask).result).abs().max() < 1 / 255
+
+
+def strand(height: int = 61, width: int = 83) -> torch.Tensor:
+    """1 everywhere but on a band that runs along the left of the ellipse, some of it within, as hair does along a cheek."""
+    hold = torch.ones(1, 1, height, width)
+    hold[..., 18:30] = 0
+    return hold
+
+
+def test_what_may_not_hold_is_left_out_of_the_equation():
+    """The direct solution over the mask together with the band, whose own colours then play no part."""
+    source, target, mask, hold = picture(61, 83, 0), picture(61, 83, 1), ellipse(61, 83), strand()
+    unknown = ((mask > 0) | (hold == 0))[0, 0].numpy()
+    exact = poisson_clone(*(t[0].permute(1, 2, 0).double().numpy() for t in (source, target)), unknown)
+    cloned = clone(source, target, mask, hold)
+    painted = (mask[0, 0] > 0).numpy()
+    assert np.abs(cloned.result[0].permute(1, 2, 0).numpy() - exact)[painted].max() < 1 / 255
+    assert cloned.residual.max() < 0.5 / 255
+    assert torch.equal(cloned.result[(mask == 0).expand_as(target)], target[(mask == 0).expand_as(target)]), "the hair itself stays"
+
+
+def test_hair_does_not_bleed_into_the_clone():
+    """Skin that is the source and 0.1 brighter, black hair over the band: with it known as hair the clone is just that skin, without it darker."""
+    source, mask, hold = picture(61, 83, 0) * 0.5 + 0.2, ellipse(61, 83), strand()
+    target = torch.where(hold > 0, source + 0.1, 0.0)
+    painted = (mask > 0).expand_as(target)
+    assert (clone(source, target, mask, hold).result - source - 0.1)[painted].abs().max() < 1 / 255
+    assert (clone(source, target, mask).result - source - 0.1)[painted].min() < -0.1
+
+
+def test_holding_everywhere_is_the_default():
+    source, target, mask = picture(61, 83, 0), picture(61, 83, 1), ellipse(61, 83)
+    assert torch.equal(clone(source, target, mask).result, clone(source, target, mask, torch.ones_like(mask)).result)
+
+
+def test_where_nothing_holds_the_source_is_lifted_by_the_mean_under_the_mask():
+    source, target = torch.cat([picture(61, 83, s) for s in (0, 2)]), torch.cat([picture(61, 83, s) for s in (1, 3)])
+    mask = ellipse(61, 83, radius=0.2).expand(2, -1, -1, -1)
+    hold = torch.stack([torch.zeros(1, 61, 83), torch.ones(1, 61, 83)])
+    result, painted = clone(source, target, mask, hold).result, mask[:1] > 0
+    mean = ((target - source)[:1] * painted).sum((2, 3), keepdim=True) / painted.sum()
+    assert torch.allclose(torch.where(painted, result[:1], 0), torch.where(painted, source[:1] + mean, 0), atol=1e-5)
+    assert (result[1:] - clone(source[1:], target[1:], mask[1:]).result).abs().max() < 1 / 255, "the other face is held as ever"

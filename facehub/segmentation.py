@@ -1,0 +1,99 @@
+"""Which part of the head each pixel of an aligned crop shows: a network of half a million parameters, about 4 ms a crop on one core.
+
+The paper restores hair and background with masks, and names a small segmentation network for them (section 4.1, about 5 ms) without saying which.
+Ours is a U-Net (Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597) that begins at half resolution and ends with a sub-pixel convolution
+(Shi et al. 2016, https://arxiv.org/abs/1609.05158). Few wide convolutions instead of many thin ones, because at this size starting an operation
+costs as much as carrying it out. Trained by `python -m train.segmentation`; segmentation.json beside the weights tells from what, and how well.
+"""
+
+import copy
+import functools
+import itertools
+import pathlib
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from .errors import BadSetting
+
+CLASSES = ("background", "hair", "face", "skin", "beard", "glasses", "cover")
+"""What a pixel can be. Face: its skin, eyes, brows, nose and mouth. Skin: ears and neck. Cover: hats, hands, whatever else is before the head."""
+
+BACKGROUND, HAIR, FACE, SKIN, BEARD, GLASSES, COVER = range(len(CLASSES))
+
+SEEN = 128
+"""Side of the crop that the network was taught on, in pixels; others are brought to it."""
+
+WEIGHTS = pathlib.Path(__file__).with_name("segmentation.safetensors")
+
+STEP = 16
+"""Sides of what the network is given must be multiples of this."""
+
+
+def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    """Convolution 3x3, batch normalisation, ReLU."""
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+class Residual(nn.Module):
+    """Two convolutions beside a short cut."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.first, self.second = convolution(channels, channels), convolution(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(self.first(x))
+
+
+class Segmentation(nn.Module):
+    """Crops -> one logit a class and pixel. Fully convolutional: a larger picture at the same scale works as well."""
+
+    def __init__(self, widths: tuple[int, ...] = (16, 32, 64, 96), residuals: tuple[int, ...] = (0, 0, 1, 2)):
+        super().__init__()
+        self.widths, self.residuals = widths, residuals
+        self.descent = nn.ModuleList()
+        for before, after, count in zip((3, *widths), widths, residuals, strict=False):
+            self.descent.append(nn.Sequential(convolution(before, after, stride=2), *(Residual(after) for _ in range(count))))
+        self.across = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in itertools.pairwise(widths))
+        self.ascent = nn.ModuleList(convolution(width, width) for width in widths[:-1])
+        self.to_logits = nn.Conv2d(widths[0], 4 * len(CLASSES), 1)
+
+    def forward(self, crop: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n classes h w"]:
+        """RGB in [0, 1]; height and width are multiples of 16."""
+        x, passed = crop - 0.5, []
+        for level in self.descent:
+            x = level(x)
+            passed.append(x)
+        x = passed.pop()
+        for across, ascent in zip(reversed(self.across), reversed(self.ascent), strict=True):
+            x = ascent(passed.pop() + F.interpolate(across(x), scale_factor=2.0, mode="nearest"))
+        return F.pixel_shuffle(self.to_logits(x), 2)
+
+
+def plain(network: Segmentation) -> Segmentation:
+    """The same function for use: every batch normalisation drawn into the convolution before it."""
+    ready = copy.deepcopy(network)
+    for module in list(ready.eval().modules()):
+        if isinstance(module, nn.Sequential) and isinstance(layer := module[0], nn.Conv2d) and isinstance(norm := module[1], nn.BatchNorm2d):
+            module[0], module[1] = fuse_conv_bn_eval(layer, norm), nn.Identity()
+    return ready.requires_grad_(False)
+
+
+@functools.cache
+def read(file: pathlib.Path = WEIGHTS) -> Segmentation:
+    """The trained network, frozen, in 32 bits on the CPU. Raises BadSetting when the file holds other names, shapes or numbers than finite ones."""
+    network = plain(Segmentation())
+    try:
+        weights = {name: values.float() for name, values in load_file(file).items()}
+        network.load_state_dict(weights)
+    except (OSError, SafetensorError, RuntimeError) as problem:
+        raise BadSetting(f"{file} does not hold the segmentation network's weights: train it with `python -m train.segmentation`.") from problem
+    if not all(values.isfinite().all() for values in weights.values()):
+        raise BadSetting(f"{file} holds values that are not finite: train the network again with `python -m train.segmentation`.")
+    return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]

@@ -1,0 +1,76 @@
+"""Masks and labels in the photo's frame, and the command that writes them."""
+
+import subprocess
+import sys
+
+import torch
+
+from facehub import image
+from facehub.faces import Finder
+from facehub.generators import Generator
+from facehub.masking import central, labels_of, mask_of, masker, three_classes
+from facehub.masks import Learned
+from facehub.segmentation import CLASSES
+from facehub.swap import Swapper
+
+
+def command(*arguments) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-m", "facehub", "mask", *map(str, arguments)], capture_output=True, text=True, timeout=120)
+
+
+def test_the_command_writes_mask_and_labels_at_the_photos_size(tmp_path, examples, astronaut):
+    done = command(examples / "astronaut.png", "--out", tmp_path / "mask.png", "--labels", tmp_path / "labels.png")
+    assert done.returncode == 0, done.stderr
+    mask, labels = image.read(tmp_path / "mask.png").photo, image.read(tmp_path / "labels.png").photo
+    assert mask.shape == labels.shape == astronaut.shape
+    nose = Finder()(astronaut[None]).landmarks[0, 30].round().long()
+    assert (mask[:, nose[1], nose[0]] == 255).all() and (mask[:, 5, 5] == 0).all()
+    assert labels[:, nose[1], nose[0]].tolist() == [0, 255, 0] and labels[:, 5, 5].tolist() == [0, 0, 255]
+    assert labels[:, nose[1] - 95, nose[0]].tolist() == [255, 0, 0], "hair above the forehead"
+
+
+def test_the_mask_is_where_a_swap_changes_the_photo(astronaut):
+    found = Finder()(astronaut[None])
+    swapped = Swapper(Generator(64), masker=Learned())(astronaut[None], found=found)
+    assert torch.equal(swapped.mask, mask_of(astronaut[None], found, masker("learned"), size=64)[0])
+    assert not torch.equal(swapped.mask, mask_of(astronaut[None], found, masker("landmarks"), size=64)[0])
+
+
+def test_no_face_and_one_file_for_two_are_told(tmp_path, examples):
+    image.write(tmp_path / "gray.png", torch.full((3, 100, 120), 90, dtype=torch.uint8), generated=False)
+    done = command(tmp_path / "gray.png", "--out", tmp_path / "mask.png")
+    assert done.returncode == 1 and "No face was found" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "mask.png").exists()
+    done = command(examples / "astronaut.png", "--out", tmp_path / "a.png", "--labels", tmp_path / "a.png")
+    assert done.returncode == 1 and "the same file" in done.stderr
+
+
+def test_three_classes_join_the_seven():
+    one_hot = torch.eye(len(CLASSES))[:, :, None, None]
+    assert three_classes(one_hot).flatten().tolist() == [2, 0, 1, 1, 0, 1, 2]
+
+
+def test_the_central_face_is_the_one_in_the_middle():
+    from facehub.types import Found
+
+    points = torch.stack([torch.full((68, 2), 20.0), torch.full((68, 2), 48.0), torch.full((68, 2), 90.0)])
+    assert central(Found(landmarks=points, photo=torch.zeros(3, dtype=torch.long)), (100, 90))[0, 0, 0] == 48
+
+
+def test_labels_follow_the_face_through_the_photo(astronaut):
+    """Shifted photo, shifted labels."""
+    points = Finder()(astronaut[None]).landmarks[:1]
+    here = labels_of(astronaut[None], points)
+    moved = labels_of(astronaut[None].roll((7, 12), (2, 3)), points + torch.tensor([12.0, 7.0]))
+    same = (moved[..., 20:-20, 20:-20] == here.roll((7, 12), (2, 3))[..., 20:-20, 20:-20]).float().mean()
+    assert same > 0.995
+
+
+def test_notes_reach_the_result(astronaut):
+    """A masker's note is on the face, beside what the pose says."""
+    from dataclasses import replace
+
+    found = Finder()(astronaut[None])
+    noted = lambda crop, points: replace(Learned()(crop, points), notes=("A note.",))  # noqa: E731
+    assert Swapper(Generator(64), masker=noted)(astronaut[None], found=found).faces.notes == ("A note.",)
+
