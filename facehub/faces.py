@@ -36,7 +36,7 @@ class Finder:
     def __init__(self, *, search_px: int = 640, again_px: int = 1600, turn: bool = True, min_score: float = 0.12):
         """`min_score` is dlib's own score; over the test photos no false face scored above 0.08 and no true one below 0.18."""
         self.search_px, self.again_px, self.turn, self.min_score = search_px, again_px, turn, min_score
-        points = str(_model("shape_predictor_68_face_landmarks.dat"))
+        points = str(model("shape_predictor_68_face_landmarks.dat"))
         self._predictor, self._detector = dlib.shape_predictor(points), dlib.get_frontal_face_detector()
 
     def __call__(self, photos: Photos) -> Found:
@@ -55,11 +55,11 @@ class Finder:
     def _find(self, pixels: np.ndarray) -> list[np.ndarray]:
         for turns in range(4) if self.turn else (0,):
             turned = np.rot90(pixels, turns)
-            if boxes := self._search(turned):
-                return [_turn_back(self._predict(turned, box), turns, pixels.shape[:2]) for box in boxes]
+            if boxes := self.search(turned):
+                return [_turn_back(self.predict(turned, box), turns, pixels.shape[:2]) for box in boxes]
         return []
 
-    def _search(self, pixels: np.ndarray) -> "list[dlib.drectangle]":
+    def search(self, pixels: np.ndarray) -> "list[dlib.drectangle]":
         """Boxes in the pixels' own coordinates, largest first."""
         longer = max(pixels.shape[:2])
         scales = [min(1.0, self.search_px / longer)]
@@ -71,7 +71,7 @@ class Finder:
                 return sorted(boxes, key=lambda b: -b.area())
         return []
 
-    def _predict(self, pixels: np.ndarray, box: "dlib.drectangle") -> np.ndarray:
+    def predict(self, pixels: np.ndarray, box: "dlib.drectangle") -> np.ndarray:
         """(68, 2) points. Only the face's surroundings are handed over, because dlib copies what it is given."""
         margin = box.width() / 2
         left, top = max(0, int(box.left() - margin)), max(0, int(box.top() - margin))
@@ -86,7 +86,7 @@ class Recogniser:
     """Who a face belongs to: dlib's 128 numbers; two faces nearer than a Euclidean distance of 0.6 count as one person."""
 
     def __init__(self):
-        weights = str(_model("dlib_face_recognition_resnet_model_v1.dat"))
+        weights = str(model("dlib_face_recognition_resnet_model_v1.dat"))
         self._network = dlib.face_recognition_model_v1(weights)
 
     def __call__(self, photos: Photos, found: Found) -> Float[Tensor, "faces 128"]:
@@ -100,7 +100,7 @@ class Recogniser:
         return np.array(self._network.compute_face_descriptor(pixels, shape))
 
 
-def _model(name: str) -> pathlib.Path:
+def model(name: str) -> pathlib.Path:
     """The package is located, not imported: importing it wants `pkg_resources`, which new Pythons lack."""
     if dlib is None:
         raise FaceHubError("dlib is missing, so no face can be found here: install it with `pip install dlib-bin`.")
