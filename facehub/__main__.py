@@ -105,9 +105,9 @@ def swap_one(
     picture = image.read(path)
     swapped = swapper(picture.photo[None], faces=arguments.faces, strength=arguments.strength)
     origin, marks = identity.origin(picture.file), Marks(label=arguments.label)
-    for kind, result in (("out", swapped.blended), ("raw", swapped.raw)):
+    for kind, result in (("out", "blended"), ("raw", "raw")):
         if kind in files:
-            image.write(files[kind], result[0], alpha=picture.alpha, origin=origin, marks=marks)
+            image.write(files[kind], getattr(swapped, result)[0], alpha=picture.alpha, origin=origin, marks=marks)
     if "mask" in files:
         image.write(files["mask"], swapped.mask[0], generated=False)  # no picture of anybody, and exact
     return described(swapped) | {"outputs": {kind: str(file) for kind, file in files.items()}}

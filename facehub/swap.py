@@ -1,18 +1,20 @@
 """The whole way of a photo: find, align, swap, place, clone, paste (paper, section 3 and Figure 2). The one composition of all stages."""
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 
-from .alignment import Masker, align, changed, paste, place
+from .alignment import Masker, align, changed, paste, place, seen
 from .errors import BadSetting, NoFace
 from .faces import Finder
 from .generators import Painter
 from .masks import hull
 from .poisson import clone
-from .types import Found, Photos, Swapped
+from .serving import Served, prepared
+from .types import Crops, Faces, Found, Later, Patch, Photos, Swapped
 
 Which = str | int
 """All faces of each photo ("all"), its largest ("largest"), or the one at this place in the order of size, from 0."""
@@ -34,7 +36,7 @@ class Swapper:
         device: torch.device | str = "cpu",
     ):
         self.device = torch.device(device)
-        self.generator = generator.to(self.device).to(memory_format=torch.channels_last).eval()
+        self.generator = prepared(generator, self.device)
         self.finder = finder or Finder()
         self.masker = masker
 
@@ -53,7 +55,7 @@ class Swapper:
         clock.lap("find")
         aligned = align(photos, found.landmarks, found.photo, size=self.generator.size, masker=self.masker)
         clock.lap("align")
-        swapped = replace(aligned, crop=self.generator(aligned.crop.contiguous(memory_format=torch.channels_last)).clamp(0, 1))
+        swapped = replace(aligned, crop=self._painted(aligned))
         clock.lap("network")
         patch = place(swapped, photos)
         clock.lap("place")
@@ -61,14 +63,26 @@ class Swapper:
         clock.lap("clone")
         blended = paste(photos, patch, cloned.result, strength=strength)
         clock.lap("paste")
-        return Swapped(
-            blended=blended,
-            raw=paste(photos, patch, patch.source),
-            faces=aligned,
-            output=swapped.crop,
-            mask=changed(photos, patch),
-            residual=cloned.residual,
-            seconds=clock.seconds,
+        later = self._later(photos, aligned, patch)
+        return Swapped(blended=blended, faces=aligned, residual=cloned.residual, seconds=clock.seconds, later=later)
+
+    def _painted(self, faces: Faces) -> Crops:
+        """The crops with the new faces in them: of a network that can, only the window that the photos will show is asked for."""
+        if not isinstance(self.generator, Served):
+            return self.generator(faces.crop).clamp(0, 1)
+        top, bottom, left, right = window = seen(faces)
+        painted = faces.crop.clone()
+        painted[:, :, top:bottom, left:right] = self.generator(faces.crop, window).clamp(0, 1)
+        return painted
+
+    def _later(self, photos: Photos, faces: Faces, patch: Patch) -> Later:
+        def once(make):
+            return functools.cache(torch.inference_mode()(make))
+
+        return Later(
+            raw=once(lambda: paste(photos, patch, patch.source)),
+            mask=once(lambda: changed(photos, patch)),
+            output=once(lambda: self.generator(faces.crop).clamp(0, 1)),
         )
 
 
