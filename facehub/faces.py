@@ -53,19 +53,23 @@ class Finder:
         )
 
     def _find(self, pixels: np.ndarray) -> list[np.ndarray]:
+        copies: dict[float, np.ndarray] = {}
         for turns in range(4) if self.turn else (0,):
-            turned = np.rot90(pixels, turns)
-            if boxes := self.search(turned):
+            if boxes := self.search(pixels, turns, copies):
+                turned = np.rot90(pixels, turns)
                 return [_turn_back(self.predict(turned, box), turns, pixels.shape[:2]) for box in boxes]
         return []
 
-    def search(self, pixels: np.ndarray) -> "list[dlib.drectangle]":
-        """Boxes in the pixels' own coordinates, largest first."""
+    def search(self, pixels: np.ndarray, turns: int = 0, copies: "dict[float, np.ndarray] | None" = None) -> "list[dlib.drectangle]":
+        """Boxes, largest first, in the coordinates of the pixels turned by so many quarters. `copies` keeps the smaller copies for the next turn."""
+        copies = {} if copies is None else copies
         longer = max(pixels.shape[:2])
         scales = [min(1.0, self.search_px / longer)]
         again = min(2.0, self.again_px / longer)
         for scale in scales + [again] * (again > scales[0]):
-            boxes, _, _ = self._detector.run(_resized(pixels, scale), 0, self.min_score)
+            if scale not in copies:
+                copies[scale] = _resized(pixels, scale)
+            boxes, _, _ = self._detector.run(np.ascontiguousarray(np.rot90(copies[scale], turns)), 0, self.min_score)
             if boxes:
                 boxes = [dlib.drectangle(b.left() / scale, b.top() / scale, b.right() / scale, b.bottom() / scale) for b in boxes]
                 return sorted(boxes, key=lambda b: -b.area())
@@ -111,10 +115,17 @@ def model(name: str) -> pathlib.Path:
 
 
 def _resized(pixels: np.ndarray, scale: float) -> np.ndarray:
+    """Plane by plane, because that is how a photo lies in memory; a large one by whole fours or twos first, for which OpenCV is several times faster."""
     if scale == 1:
         return np.ascontiguousarray(pixels)
-    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    height, width = pixels.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    planes = [np.ascontiguousarray(pixels[..., channel]) for channel in range(3)]
+    whole = 4 if scale <= 1 / 4 else 2
+    if scale <= 1 / 2:
+        fewer = (width // whole, height // whole)
+        planes = [cv2.resize(p[: fewer[1] * whole, : fewer[0] * whole], fewer, interpolation=cv2.INTER_AREA) for p in planes]
+    return cv2.merge([cv2.resize(p, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR) for p in planes])
 
 
 def _turn_back(points: np.ndarray, turns: int, size: tuple[int, int]) -> np.ndarray:
