@@ -1,6 +1,6 @@
-"""`python -m benchmarks.pipeline [--identity NAME] [--json FILE]`: where the time of a photo goes, beside the usual script, and what 12 megapixels cost.
+"""`python -m benchmarks.pipeline [--json FILE]`: where the time of a photo goes, beside the usual script, and what 12 megapixels cost.
 
-Everything is warm. The photos are the astronaut of 512 px, the same enlarged to 12 megapixels, and the same as part of a larger scene of 12 megapixels.
+Everything is warm. The photos are the astronaut of 512 px, the same enlarged to 12 megapixels, and the same in a larger scene.
 """
 
 import argparse

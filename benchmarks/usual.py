@@ -1,7 +1,7 @@
-"""The usual script: what a face-swap over dlib, OpenCV and a PyTorch network is when it is written down straight, as tutorials do. The other side of the ratio.
+"""The usual script: a face-swap over dlib, OpenCV and a PyTorch network, written down straight as tutorials do. The other side of the ratio.
 
-dlib searches the photo at its full size, cv2.warpAffine aligns, the same network runs as float32 in eager mode on the whole crop, the whole frame is warped
-back, and cv2.seamlessClone blends. It holds the same network and the same landmarks as ours, and no marks.
+dlib searches the photo at its full size, cv2.warpAffine aligns, the same network runs as float32 in eager mode on the whole crop, the whole frame
+is warped back, and cv2.seamlessClone blends. It holds the same network and the same landmark model as ours, and makes no marks.
 """
 
 from collections.abc import Callable

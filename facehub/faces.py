@@ -115,7 +115,7 @@ def model(name: str) -> pathlib.Path:
 
 
 def _resized(pixels: np.ndarray, scale: float) -> np.ndarray:
-    """Plane by plane, because that is how a photo lies in memory; a large one by whole fours or twos first, for which OpenCV is several times faster."""
+    """Plane by plane, because a photo lies in memory so; a large one by whole fours or twos first, at which OpenCV is several times faster."""
     if scale == 1:
         return np.ascontiguousarray(pixels)
     height, width = pixels.shape[:2]

@@ -68,7 +68,7 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Swapped:
-    """What a swap returns: the results, and everything needed to see how they came about. What not everybody wants is made when it is asked for first."""
+    """What a swap returns: the results, and all that is needed to see how they came about. What not everybody wants is made when first asked for."""
 
     blended: Photos
     """The photos with the new faces cloned in; outside the masks bit for bit the input."""

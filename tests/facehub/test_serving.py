@@ -10,7 +10,6 @@ from facehub.generators import Generator
 from facehub.poisson import clone
 from facehub.serving import Served, prepared
 from facehub.types import Faces
-from tests.facehub.test_swap import Answer
 
 
 def trained(size: int) -> Generator:
@@ -48,7 +47,10 @@ def test_serving_leaves_the_generator_alone():
 
 
 def test_what_is_no_plain_generator_is_served_as_it_is():
-    other = Answer(lambda crop: crop)
+    class Other(Generator):
+        pass
+
+    other = Other(16)
     assert prepared(other, torch.device("cpu")) is other
     assert isinstance(prepared(Generator(16), torch.device("cpu")), Served)
 
@@ -73,3 +75,28 @@ def test_nothing_beyond_the_seen_window_reaches_a_photo(scale, turn):
         results.append(clone(patch.source, patch.target, patch.mask).result)
         assert not torch.equal(results[-1], patch.target)
     assert torch.equal(*results)
+
+
+@pytest.mark.parametrize("precision, least", [(torch.float16, 60), (torch.bfloat16, 40)])
+def test_half_precision_is_the_same_picture(precision, least):
+    """Float16 serves on CUDA; bfloat16 is held too, at what its eight bits allow."""
+    torch.manual_seed(0)
+    generator, crop = Generator(32), torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        served = Served(generator, precision)(crop)
+        error = (served - generator(crop)).square().mean()
+    assert served.dtype == torch.float32
+    assert -10 * error.log10() > least
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("size", [128, 256])
+def test_what_cuda_serves_is_the_cpus_to_45_db(size):
+    torch.manual_seed(0)
+    generator, crop, window = Generator(size), torch.rand(4, 3, size, size), (size // 4 + 1, size - 9, 11, size * 3 // 4)
+    with torch.no_grad():
+        expected = Served(generator)(crop, window)
+        served = prepared(generator, torch.device("cuda"))
+        error = (served(crop.cuda(), window).cpu() - expected).square().mean()
+    assert served.precision == torch.float16
+    assert -10 * error.log10() > 45
