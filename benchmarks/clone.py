@@ -4,11 +4,6 @@ They do not do the same: OpenCV composes gradients over the whole rectangle, so 
 direct solve in double precision.
 """
 
-import argparse
-import json
-import pathlib
-import platform
-import statistics
 import time
 from collections.abc import Callable
 from functools import partial
@@ -19,9 +14,10 @@ import torch
 from scipy.sparse import diags_array
 from scipy.sparse.linalg import spsolve
 
+from benchmarks.machine import begin, flags, milliseconds, table, write
 from facehub.poisson import clone
 
-SIZES, BATCHES, REPEATS = (128, 256, 512), (1, 16), 9
+SIZES, BATCHES = (128, 256, 512), (1, 16)
 
 
 def patch(size: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -46,17 +42,6 @@ def exact(source: torch.Tensor, target: torch.Tensor, mask: torch.Tensor) -> np.
     matrix = (diags_array(inside) @ laplacian + diags_array(1 - inside)).tocsc()
     s, t = (p[0].double().numpy().reshape(3, -1).T for p in (source, target))
     return spsolve(matrix, inside[:, None] * (laplacian @ s) + (1 - inside)[:, None] * t).T.reshape(3, size, size)
-
-
-def milliseconds(work: Callable[[], object]) -> float:
-    """Median of some runs after one to warm up."""
-    work()
-    times = []
-    for _ in range(REPEATS):
-        begun = time.perf_counter()
-        work()
-        times.append((time.perf_counter() - begun) * 1e3)
-    return statistics.median(times)
 
 
 def opencv(source: torch.Tensor, target: torch.Tensor, mask: torch.Tensor) -> Callable[[], object]:
@@ -86,23 +71,19 @@ def fpie(source: torch.Tensor, target: torch.Tensor, mask: torch.Tensor) -> Call
 
 
 def main() -> None:
-    flags = argparse.ArgumentParser(prog="python -m benchmarks.clone", description=__doc__)
-    flags.add_argument("--json", type=pathlib.Path, help="also write the rows here")
-    flags.add_argument("--threads", type=int, default=2)
-    arguments = flags.parse_args()
-    torch.set_num_threads(arguments.threads)
-    cv2.setNumThreads(arguments.threads)
-    print(f"{platform.machine()} CPU, {arguments.threads} threads, torch {torch.__version__}, OpenCV {cv2.__version__}, medians of {REPEATS}")
-    print("size  batch   ours ms/face   OpenCV ms/face   OpenCV / ours   ours: largest error in levels of 255")
+    arguments = flags("benchmarks.clone", __doc__, repeats=9).parse_args()
+    machine = begin(arguments)
     rows = []
     for size in SIZES:
         source, target, mask = patch(size, 0)
         error = float(np.abs(clone(source, target, mask).result[0].numpy() - exact(source, target, mask)).max() * 255)
         for batch in BATCHES:
             stacked = [t.repeat(batch, 1, 1, 1) for t in (source, target, mask)]
-            ours, theirs = milliseconds(partial(clone, *stacked)) / batch, milliseconds(opencv(source, target, mask))
+            taken = milliseconds({"ours": partial(clone, *stacked), "opencv": opencv(source, target, mask)}, arguments.repeats)
+            ours, theirs = taken["ours"] / batch, taken["opencv"]
             rows.append({"size": size, "batch": batch, "ours_ms": ours, "opencv_ms": theirs, "ratio": theirs / ours, "error_levels": error})
-            print(f"{size:4}  {batch:5}   {ours:12.2f}   {theirs:14.2f}   {theirs / ours:13.2f}   {error:.2f}")
+    header = ["size", "batch", "ours, ms a face", "cv2.seamlessClone, ms a face", "ratio", "our largest error, levels of 255"]
+    table(header, [list(row.values()) for row in rows])
     work = fpie(*patch(SIZES[0], 0))
     if work is None:
         print("fpie is not installed: `pip install fpie` to have it in the table.")
@@ -110,8 +91,7 @@ def main() -> None:
         begun = time.perf_counter()
         work()
         print(f"fpie (grid solver, numpy backend, 5000 Jacobi steps), {SIZES[0]} px: {(time.perf_counter() - begun) * 1e3:.0f} ms")
-    if arguments.json:
-        arguments.json.write_text(json.dumps({"machine": platform.machine(), "threads": arguments.threads, "rows": rows}, indent=1) + "\n")
+    write(arguments, machine, {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""What every benchmark tells of where it ran, how it takes its medians, and where it leaves its numbers. Nothing it prints is a promise for another machine."""
+"""What every benchmark tells of where it ran, how it takes its medians, and where it leaves its numbers.
+
+Nothing that is printed is a promise for another machine.
+"""
 
 import argparse
 import importlib.metadata

@@ -111,9 +111,9 @@ def reduced(photo: UInt8[Tensor, "channels height width"]) -> UInt8[Tensor, "cha
 
 def steps(swapped: Swapped, folder: Path, **options) -> list[tuple[Path, str]]:
     """Writes what the network saw, what it made of it and where that goes, face by face."""
-    captioned = []
-    for number, (crop, output, mask) in enumerate(zip(swapped.faces.crop, swapped.output, swapped.faces.mask, strict=True)):
-        whose = f" {number}" if len(swapped.output) > 1 else ""
+    captioned, outputs = [], swapped.output
+    for number, (crop, output, mask) in enumerate(zip(swapped.faces.crop, outputs, swapped.faces.mask, strict=True)):
+        whose = f" {number}" if len(outputs) > 1 else ""
         for what, pixels, generated in (("Aligned face", crop, False), ("Network output", output, True), ("Mask", mask, False)):
             path = folder / f"{what.lower().replace(' ', '-')}-{number}.png"
             image.write(path, (pixels.clamp(0, 1) * 255).round().byte().cpu(), generated=generated, **options)

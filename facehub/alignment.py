@@ -7,6 +7,7 @@ everything after alignment goes with the size of the face and not of the photo. 
 
 import functools
 import json
+import math
 import pathlib
 from collections.abc import Callable
 
@@ -44,6 +45,20 @@ def align(photos: Photos, landmarks: Landmarks, photo: Int[Tensor, " faces"], *,
     return Faces(
         crop=crop, mask=region.mask, hold=region.hold, crop_from_photo=crop_from_photo, landmarks=landmarks, photo=photo, notes=notes
     )
+
+
+def seen(faces: Faces) -> tuple[int, int, int, int]:
+    """Top, bottom, left and right of the part of the crops, [top, bottom) x [left, right), that can reach the photos: one for all faces.
+
+    That is the masks' support and what `place` and `clone` read beside it. One pixel of a photo is k crop pixels wide: a mask reaches photo pixels up
+    to 1 + 1.75 k away (geometry.warp), cloning looks at their neighbours, k away, and those are made from 2 crop pixels around them, or 2.75 k.
+    """
+    size = faces.crop.shape[-1]
+    low, high = _extent(faces.mask)
+    k = float(faces.crop_from_photo[:, :, :2].abs().sum(2).amax())
+    margin = math.ceil(1 + 2.75 * k + max(2, 2.75 * k))
+    (left, top), (right, bottom) = (low.amin(0) - margin).clamp(min=0).tolist(), (high.amax(0) + 1 + margin).clamp(max=size).tolist()
+    return top, bottom, left, right
 
 
 def place(faces: Faces, photos: Photos) -> Patch:

@@ -36,7 +36,7 @@ class Finder:
     def __init__(self, *, search_px: int = 640, again_px: int = 1600, turn: bool = True, min_score: float = 0.12):
         """`min_score` is dlib's own score; over the test photos no false face scored above 0.08 and no true one below 0.18."""
         self.search_px, self.again_px, self.turn, self.min_score = search_px, again_px, turn, min_score
-        points = str(_model("shape_predictor_68_face_landmarks.dat"))
+        points = str(model("shape_predictor_68_face_landmarks.dat"))
         self._predictor, self._detector = dlib.shape_predictor(points), dlib.get_frontal_face_detector()
 
     def __call__(self, photos: Photos) -> Found:
@@ -53,25 +53,29 @@ class Finder:
         )
 
     def _find(self, pixels: np.ndarray) -> list[np.ndarray]:
+        copies: dict[float, np.ndarray] = {}
         for turns in range(4) if self.turn else (0,):
-            turned = np.rot90(pixels, turns)
-            if boxes := self._search(turned):
-                return [_turn_back(self._predict(turned, box), turns, pixels.shape[:2]) for box in boxes]
+            if boxes := self.search(pixels, turns, copies):
+                turned = np.rot90(pixels, turns)
+                return [_turn_back(self.predict(turned, box), turns, pixels.shape[:2]) for box in boxes]
         return []
 
-    def _search(self, pixels: np.ndarray) -> "list[dlib.drectangle]":
-        """Boxes in the pixels' own coordinates, largest first."""
+    def search(self, pixels: np.ndarray, turns: int = 0, copies: "dict[float, np.ndarray] | None" = None) -> "list[dlib.drectangle]":
+        """Boxes, largest first, in the coordinates of the pixels turned by so many quarters. `copies` keeps the smaller copies for the next turn."""
+        copies = {} if copies is None else copies
         longer = max(pixels.shape[:2])
         scales = [min(1.0, self.search_px / longer)]
         again = min(2.0, self.again_px / longer)
         for scale in scales + [again] * (again > scales[0]):
-            boxes, _, _ = self._detector.run(_resized(pixels, scale), 0, self.min_score)
+            if scale not in copies:
+                copies[scale] = _resized(pixels, scale)
+            boxes, _, _ = self._detector.run(np.ascontiguousarray(np.rot90(copies[scale], turns)), 0, self.min_score)
             if boxes:
                 boxes = [dlib.drectangle(b.left() / scale, b.top() / scale, b.right() / scale, b.bottom() / scale) for b in boxes]
                 return sorted(boxes, key=lambda b: -b.area())
         return []
 
-    def _predict(self, pixels: np.ndarray, box: "dlib.drectangle") -> np.ndarray:
+    def predict(self, pixels: np.ndarray, box: "dlib.drectangle") -> np.ndarray:
         """(68, 2) points. Only the face's surroundings are handed over, because dlib copies what it is given."""
         margin = box.width() / 2
         left, top = max(0, int(box.left() - margin)), max(0, int(box.top() - margin))
@@ -86,7 +90,7 @@ class Recogniser:
     """Who a face belongs to: dlib's 128 numbers; two faces nearer than a Euclidean distance of 0.6 count as one person."""
 
     def __init__(self):
-        weights = str(_model("dlib_face_recognition_resnet_model_v1.dat"))
+        weights = str(model("dlib_face_recognition_resnet_model_v1.dat"))
         self._network = dlib.face_recognition_model_v1(weights)
 
     def __call__(self, photos: Photos, found: Found) -> Float[Tensor, "faces 128"]:
@@ -100,7 +104,7 @@ class Recogniser:
         return np.array(self._network.compute_face_descriptor(pixels, shape))
 
 
-def _model(name: str) -> pathlib.Path:
+def model(name: str) -> pathlib.Path:
     """The package is located, not imported: importing it wants `pkg_resources`, which new Pythons lack."""
     if dlib is None:
         raise FaceHubError("dlib is missing, so no face can be found here: install it with `pip install dlib-bin`.")
@@ -111,10 +115,17 @@ def _model(name: str) -> pathlib.Path:
 
 
 def _resized(pixels: np.ndarray, scale: float) -> np.ndarray:
+    """Plane by plane, because a photo lies in memory so; a large one by whole fours or twos first, at which OpenCV is several times faster."""
     if scale == 1:
         return np.ascontiguousarray(pixels)
-    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    height, width = pixels.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    planes = [np.ascontiguousarray(pixels[..., channel]) for channel in range(3)]
+    whole = 4 if scale <= 1 / 4 else 2
+    if scale <= 1 / 2:
+        fewer = (width // whole, height // whole)
+        planes = [cv2.resize(p[: fewer[1] * whole, : fewer[0] * whole], fewer, interpolation=cv2.INTER_AREA) for p in planes]
+    return cv2.merge([cv2.resize(p, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR) for p in planes])
 
 
 def _turn_back(points: np.ndarray, turns: int, size: tuple[int, int]) -> np.ndarray:

@@ -87,37 +87,37 @@ class Generator(nn.Module):
             pyramid.insert(0, F.avg_pool2d(pyramid[0], 2))
         wanted = [window]
         for image in pyramid[:0:-1]:
-            wanted.insert(0, _halved(_grown(wanted[0], image.shape[-1])))
+            wanted.insert(0, halved(grown(wanted[0], image.shape[-1], 2)))
         x = _through(self.branches[0], pyramid[0], wanted[0])
         for image, branch, joint, (coarse, fine) in zip(pyramid[1:], self.branches[1:], self.joints, pairwise(wanted), strict=True):
-            entering = _grown(fine, image.shape[-1])
+            entering = grown(fine, image.shape[-1], 2)
             enlarged = F.interpolate(x, scale_factor=2.0, mode="nearest")
             top, bottom, left, right = coarse
-            enlarged = _cut(enlarged, (2 * top, 2 * bottom, 2 * left, 2 * right), entering)
-            x = _cut(joint(torch.cat([enlarged, _through(branch, image, entering)], dim=1)), entering, fine)
+            enlarged = cut(enlarged, (2 * top, 2 * bottom, 2 * left, 2 * right), entering)
+            x = cut(joint(torch.cat([enlarged, _through(branch, image, entering)], dim=1)), entering, fine)
         return x
 
 
 def _through(branch: nn.Module, image: Tensor, wanted: Window) -> Tensor:
     """The branch's output on a window, from no more of the image than that needs."""
     size = image.shape[-1]
-    entering = _grown(wanted, size)
-    return _cut(branch(_cut(image, (0, size, 0, size), entering)), entering, wanted)
+    entering = grown(wanted, size, 2)
+    return cut(branch(cut(image, (0, size, 0, size), entering)), entering, wanted)
 
 
-def _grown(window: Window, size: int) -> Window:
-    """The pixels that a block reads to make a window: two more on each side, for its two 3x3 convolutions."""
+def grown(window: Window, size: int, by: int) -> Window:
+    """The pixels of an image of this size that are read to make a window: one more on each side for each 3x3 convolution."""
     top, bottom, left, right = window
-    return max(top - 2, 0), min(bottom + 2, size), max(left - 2, 0), min(right + 2, size)
+    return max(top - by, 0), min(bottom + by, size), max(left - by, 0), min(right + by, size)
 
 
-def _halved(window: Window) -> Window:
+def halved(window: Window) -> Window:
     """The coarser pixels that cover a window."""
     top, bottom, left, right = window
     return top // 2, (bottom + 1) // 2, left // 2, (right + 1) // 2
 
 
-def _cut(x: Tensor, held: Window, wanted: Window) -> Tensor:
+def cut(x: Tensor, held: Window, wanted: Window) -> Tensor:
     """`wanted`, from a tensor that holds the window `held`."""
     top, left = held[0], held[2]
     return x[:, :, wanted[0] - top : wanted[1] - top, wanted[2] - left : wanted[3] - left]

@@ -61,10 +61,26 @@ def windows(
     Beyond the image's edge its nearest pixel is repeated. Costs by the size of the rectangles, whatever the size of the images.
     """
     height, width = images.shape[-2:]
+    if images.device.type == "cpu":
+        corners = zip(image.tolist(), corner.tolist(), strict=True)
+        return torch.cat([_window(images[index : index + 1], left, top, *size) for index, (left, top) in corners])
     x = (corner[:, :1] + torch.arange(size[1], device=images.device)).clamp(0, width - 1)
     y = (corner[:, 1:] + torch.arange(size[0], device=images.device)).clamp(0, height - 1)
     channel = torch.arange(images.shape[1], device=images.device)
     return images[image[:, None, None, None], channel[None, :, None, None], y[:, None, :, None], x[:, None, None, :]]
+
+
+def _window(image: Tensor, left: int, top: int, h: int, w: int) -> Tensor:
+    """One of `windows`, by slices: a fourth of the time of an index for each pixel."""
+    height, width = image.shape[-2:]
+    rows, columns = (min(max(top, 0), height - 1), min(max(top + h, 1), height)), (min(max(left, 0), width - 1), min(max(left + w, 1), width))
+    part = image[:, :, slice(*rows), slice(*columns)]
+    beyond = (columns[0] - left, left + w - columns[1], rows[0] - top, top + h - rows[1])
+    if not any(beyond):
+        return part
+    index = [torch.arange(-before, length + after).clamp(0, length - 1) for length, before, after in
+             ((part.shape[3], *beyond[:2]), (part.shape[2], *beyond[2:]))]  # fmt: skip
+    return part[:, :, index[1]][:, :, :, index[0]]
 
 
 def warp(
@@ -96,17 +112,14 @@ def _warp_group(images, image, image_from_output, size, box, samples, mode):
     corner, extent = _bounds(image_from_output, size, margin=2 + box)
     extent = tuple(math.ceil(e / box) * box for e in extent)
     window = windows(images, image, corner, extent)
-    window = window.to(image_from_output.dtype) / 255 if not window.is_floating_point() else window
+    window = window.to(image_from_output.dtype).div_(255) if not window.is_floating_point() else window
     if box > 1:
         window = F.avg_pool2d(window, box)
-    window_from_output = torch.cat([image_from_output[:, :, :2], image_from_output[:, :, 2:] - corner[:, :, None]], dim=2)
-    window_from_output = torch.cat([window_from_output[:, :, :2], window_from_output[:, :, 2:] - (box - 1) / 2], dim=2) / box
-    grid = _grid(window_from_output, size, samples)
-    height, width = window.shape[-2:]
-    grid = (2 * grid + 1) / grid.new_tensor([width, height]) - 1
+    window_from_output = torch.cat([image_from_output[:, :, :2], image_from_output[:, :, 2:] - corner[:, :, None] - (box - 1) / 2], dim=2) / box
+    grid = _grid(window_from_output, size, samples, window.shape[-2:])
     result = F.grid_sample(window, grid.to(window.dtype), mode=mode, padding_mode="border", align_corners=False)
     result = F.avg_pool2d(result, samples) if samples > 1 else result
-    return result.clamp(0, 1) if mode == "bicubic" else result
+    return result.clamp_(0, 1) if mode == "bicubic" else result
 
 
 def _bounds(image_from_output, size, margin):
@@ -119,11 +132,13 @@ def _bounds(image_from_output, size, margin):
     return low, (height, width)
 
 
-def _grid(image_from_output, size, samples):
-    """Where each sample of each output pixel lies in the image: (faces, h * samples, w * samples, 2)."""
+def _grid(image_from_output, size, samples, image_size):
+    """Where each sample of each output pixel lies in the image, in grid_sample's units: (faces, h * samples, w * samples, 2)."""
     h, w = size
+    unit = 2 / image_from_output.new_tensor(image_size[::-1])[:, None]
+    across, down, start = (unit * image_from_output).unbind(2)
     offset = (samples - 1) / (2 * samples)
-    y = torch.arange(h * samples, device=image_from_output.device, dtype=image_from_output.dtype) / samples - offset
-    x = torch.arange(w * samples, device=image_from_output.device, dtype=image_from_output.dtype) / samples - offset
-    points = torch.stack(torch.broadcast_tensors(x[None, :], y[:, None]), dim=-1).reshape(1, -1, 2)
-    return move(image_from_output, points.expand(len(image_from_output), -1, 2)).reshape(-1, h * samples, w * samples, 2)
+    x = torch.arange(w * samples, device=unit.device, dtype=unit.dtype) / samples - offset
+    y = torch.arange(h * samples, device=unit.device, dtype=unit.dtype) / samples - offset
+    along = across[:, None] * x[:, None] + (start + unit[:, 0] / 2 - 1)[:, None]
+    return along[:, None] + (down[:, None] * y[:, None])[:, :, None]

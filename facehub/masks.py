@@ -5,6 +5,8 @@ needs no network: the outline of jaw and brows, carried up over the forehead. `L
 as this face: what lies before it, hair, hands, glasses and microphones, stays, and so does what lies beside it.
 """
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -54,7 +56,7 @@ class Learned:
     """
 
     def __init__(self, network: segmentation.Segmentation | None = None, *, device: torch.device | str = "cpu"):
-        self.network = (network or segmentation.read()).to(device)
+        self.network = copy.deepcopy(network or segmentation.read()).to(device)
 
     def __call__(self, crop: Crops, landmarks: Float[Tensor, "faces 68 2"]) -> Region:
         size = crop.shape[-1]
@@ -103,13 +105,12 @@ def outline(landmarks: Float[Tensor, "faces 68 2"]) -> Float[Tensor, "faces corn
 def signed_distance(polygon: Float[Tensor, "faces corners 2"], size: int) -> Float[Tensor, "faces 1 size size"]:
     """Distance in pixels of each pixel's centre to the polygon's edge, positive inside (even-odd rule)."""
     pixel = torch.arange(size, device=polygon.device, dtype=polygon.dtype)
-    x, y = pixel[None, None, :], pixel[None, :, None]
-    nearest = torch.full((len(polygon), size, size), torch.inf, device=polygon.device, dtype=polygon.dtype)
-    inside = torch.zeros_like(nearest, dtype=torch.bool)
-    for a, b in zip(polygon.unbind(1), polygon.roll(-1, 1).unbind(1), strict=True):
-        (ax, ay), (dx, dy) = (v[:, None, None] for v in a.unbind(1)), (v[:, None, None] for v in (b - a).unbind(1))
-        along = (((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy).clamp_min(1e-12)).clamp(0, 1)
-        nearest = torch.minimum(nearest, (x - ax - along * dx) ** 2 + (y - ay - along * dy) ** 2)
-        crosses = (ay > y) != (ay + dy > y)
-        inside = inside ^ (crosses & (x < ax + (y - ay) * dx / torch.where(dy == 0, 1, dy)))
-    return torch.where(inside, nearest.sqrt(), -nearest.sqrt())[:, None]
+    (ax, ay), (dx, dy) = (part.unbind(2) for part in (polygon[..., None, None], (polygon.roll(-1, 1) - polygon)[..., None, None]))
+    x, y, squared = pixel - ax, pixel[:, None] - ay, (dx * dx + dy * dy).clamp_min(1e-12)
+    along = x * (dx / squared) + y * (dy / squared)
+    t = along.clamp(0, 1)
+    nearest = (x * x + y * y).addcmul_(t.sub(along, alpha=2).mul_(t), squared).amin(1).clamp_(min=0).sqrt_()
+    crosses = (y < 0) != (y < dy)
+    left = torch.where(crosses, y * (dx / torch.where(dy == 0, 1, dy)), -torch.inf)
+    inside = (x < left).sum(1) % 2 == 1
+    return torch.where(inside, nearest, -nearest)[:, None]

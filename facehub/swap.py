@@ -1,18 +1,22 @@
 """The whole way of a photo: find, align, swap, place, clone, paste (paper, section 3 and Figure 2). The one composition of all stages."""
 
+import functools
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 
 import torch
+from jaxtyping import UInt8
+from torch import Tensor
 
-from .alignment import Masker, align, changed, paste, place
-from .errors import BadSetting, NoFace
+from .alignment import Masker, align, changed, paste, place, seen
+from .errors import BadPhoto, BadSetting, FaceHubError, NoFace
 from .faces import Finder
 from .generators import Painter
 from .masks import Learned
 from .poisson import clone
-from .types import Found, Photos, Swapped
+from .serving import Served, prepared
+from .types import Crops, Faces, Found, Later, Patch, Photos, Swapped
 
 Which = str | int
 """All faces of each photo ("all"), its largest ("largest"), or the one at this place in the order of size, from 0."""
@@ -34,42 +38,112 @@ class Swapper:
         device: torch.device | str = "cpu",
     ):
         self.device = torch.device(device)
-        self.generator = generator.to(self.device).to(memory_format=torch.channels_last).eval()
+        self.generator = prepared(generator, self.device)
         self.finder = finder or Finder()
         self.masker = masker or Learned(device=self.device)
 
     @torch.inference_mode()
-    def __call__(self, photos: Photos, *, faces: Which = "all", strength: float = 1.0, found: Found | None = None) -> Swapped:
+    def __call__(
+        self, photos: Photos, *, faces: Which = "all", strength: float = 1.0, found: Found | None = None, masker: Masker | None = None
+    ) -> Swapped:
         """Swaps faces in a stack of photos of one size.
 
-        `strength` 0 gives the input back, 1 the full swap. `found` saves the search when the faces are known. Raises NoFace when a photo of the
-        stack shows no face, or not the one asked for, and BadSetting when strength is not in [0, 1].
+        `strength` 0 gives the input back, 1 the full swap. `found` saves the search when the faces are known; `masker` stands in for this call.
+        Raises NoFace when a photo of the stack shows no face, or not the one asked for, and BadSetting when strength is not in [0, 1].
         """
-        if not 0 <= strength <= 1:
-            raise BadSetting(f"Strength is {strength}, but must lie between 0 (the input) and 1 (the full swap).")
+        _check(strength)
         clock = Clock(self.device)
         photos = photos.to(self.device)
+        aligned = self._aligned(photos, faces, found, clock, masker)
+        painted = self._painted(aligned)
+        clock.lap("network")
+        return self._finished(photos, aligned, painted, strength, clock)
+
+    @torch.inference_mode()
+    def each(self, stacks: Sequence[UInt8[Tensor, "_ 3 _ _"]], *, faces: Which = "all", strength: float = 1.0) -> list[Swapped | FaceHubError]:
+        """Swaps in stacks of different sizes, with one network call for all of them; where one cannot be done, its error stands in the list.
+
+        Each stack's seconds hold its share of the network's, by faces.
+        """
+        _check(strength)
+        results: list[Swapped | FaceHubError | None] = [None] * len(stacks)
+        begun: list[tuple[int, Photos, Faces, Clock]] = []
+        for index, stack in enumerate(stacks):
+            clock = Clock(self.device)
+            try:
+                photos = stack.to(self.device)
+                begun.append((index, photos, self._aligned(photos, faces, None, clock), clock))
+            except FaceHubError as problem:
+                results[index] = problem
+            except (MemoryError, RuntimeError) as problem:
+                results[index] = _broken(problem)
+        if not begun:
+            return [result for result in results if result is not None]
+        clock, together = Clock(self.device), _joined([aligned for _, _, aligned, _ in begun])
+        painted = self._painted(together).split([len(aligned.crop) for _, _, aligned, _ in begun])
+        clock.lap("network")
+        for (index, photos, aligned, own), output in zip(begun, painted, strict=True):
+            own.share("network", clock.seconds["network"] * len(aligned.crop) / len(together.crop))
+            try:
+                results[index] = self._finished(photos, aligned, output, strength, own)
+            except (MemoryError, RuntimeError) as problem:
+                results[index] = _broken(problem)
+        return [result for result in results if result is not None]
+
+    def _aligned(self, photos: Photos, faces: Which, found: Found | None, clock: "Clock", masker: Masker | None = None) -> Faces:
         found = chosen(found or self.finder(photos), len(photos), faces)
         clock.lap("find")
-        aligned = align(photos, found.landmarks, found.photo, size=self.generator.size, masker=self.masker)
+        aligned = align(photos, found.landmarks, found.photo, size=self.generator.size, masker=masker or self.masker)
         clock.lap("align")
-        swapped = replace(aligned, crop=self.generator(aligned.crop.contiguous(memory_format=torch.channels_last)).clamp(0, 1))
-        clock.lap("network")
-        patch = place(swapped, photos)
+        return aligned
+
+    def _finished(self, photos: Photos, aligned: Faces, painted: Crops, strength: float, clock: "Clock") -> Swapped:
+        patch = place(replace(aligned, crop=painted), photos)
         clock.lap("place")
         cloned = clone(patch.source, patch.target, patch.mask, patch.hold)
         clock.lap("clone")
         blended = paste(photos, patch, cloned.result, strength=strength)
         clock.lap("paste")
-        return Swapped(
-            blended=blended,
-            raw=paste(photos, patch, patch.source),
-            faces=aligned,
-            output=swapped.crop,
-            mask=changed(photos, patch),
-            residual=cloned.residual,
-            seconds=clock.seconds,
+        later = self._later(photos, aligned, patch)
+        return Swapped(blended=blended, faces=aligned, residual=cloned.residual, seconds=clock.seconds, later=later)
+
+    def _painted(self, faces: Faces) -> Crops:
+        """The crops with the new faces in them: of a network that can, only the window that the photos will show is asked for."""
+        if not isinstance(self.generator, Served):
+            return self.generator(faces.crop).clamp(0, 1)
+        top, bottom, left, right = window = seen(faces)
+        painted = faces.crop.clone()
+        painted[:, :, top:bottom, left:right] = self.generator(faces.crop, window).clamp(0, 1)
+        return painted
+
+    def _later(self, photos: Photos, faces: Faces, patch: Patch) -> Later:
+        def once(make):
+            return functools.cache(torch.inference_mode()(make))
+
+        return Later(
+            raw=once(lambda: paste(photos, patch, patch.source)),
+            mask=once(lambda: changed(photos, patch)),
+            output=once(lambda: self.generator(faces.crop).clamp(0, 1)),
         )
+
+
+def _check(strength: float) -> None:
+    if not 0 <= strength <= 1:
+        raise BadSetting(f"Strength is {strength}, but must lie between 0 (the input) and 1 (the full swap).")
+
+
+def _joined(parts: list[Faces]) -> Faces:
+    """Faces of several stacks as one; which photo they belong to is told of each stack by itself."""
+    values = {field.name: [getattr(part, field.name) for part in parts] for field in fields(Faces)}
+    return Faces(**{name: torch.cat(each) if isinstance(each[0], torch.Tensor) else sum(each, ()) for name, each in values.items()})
+
+
+def _broken(problem: Exception) -> FaceHubError:
+    """What PyTorch says when memory runs out is a RuntimeError, among others."""
+    said = (str(problem).splitlines() or ["out of memory"])[0][:120]
+    error = BadPhoto(f"The photo could not be worked on ({said}): make it smaller, or take fewer at once.")
+    error.__cause__ = problem
+    return error
 
 
 def chosen(found: Found, photos: int, which: Which) -> Found:
@@ -95,6 +169,10 @@ class Clock:
 
     def __init__(self, device: torch.device):
         self.device, self.seconds, self._last = device, {}, time.perf_counter()
+
+    def share(self, stage: str, seconds: float) -> None:
+        """Charges a stage with part of what was done for several, and starts anew."""
+        self.seconds[stage], self._last = seconds, time.perf_counter()
 
     def lap(self, stage: str) -> None:
         if self.device.type == "cuda":

@@ -4,7 +4,8 @@ Photos stay bytes, as they were decoded, because most of a photo is never touche
 Points are (x, y) in pixels with (0, 0) at the centre of the first pixel; sizes are (height, width).
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
@@ -85,19 +86,39 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Swapped:
-    """What a swap returns: the results, and everything needed to see how they came about."""
+    """What a swap returns: the results, and all that is needed to see how they came about. What not everybody wants is made when first asked for."""
 
     blended: Photos
     """The photos with the new faces cloned in; outside the masks bit for bit the input."""
-    raw: Photos
-    """The photos with the network's output pasted in as it is, before cloning."""
     faces: Faces
     """The aligned input faces: crop, mask, crop_from_photo, landmarks, photo, notes."""
-    output: Crops
-    """What the network made of each crop."""
-    mask: UInt8[Tensor, "photos 1 height width"]
-    """Where the photos may have changed, 255 = new face."""
     residual: Float[Tensor, " faces"]
     """The Poisson solve's largest error per face, in units of [0, 1] intensity."""
     seconds: dict[str, float]
     """Wall-clock per stage: find, align, network, place, clone, paste."""
+    later: "Later" = field(repr=False)
+    """How the rest is made. It looks at the photos that were given: leave them as they are for so long."""
+
+    @property
+    def raw(self) -> Photos:
+        """The photos with the network's output pasted in as it is, before cloning."""
+        return self.later.raw()
+
+    @property
+    def mask(self) -> UInt8[Tensor, "photos 1 height width"]:
+        """Where the photos may have changed, 255 = new face."""
+        return self.later.mask()
+
+    @property
+    def output(self) -> Crops:
+        """What the network makes of each crop, all of it; a swap itself has only those pixels made that its mask lets through."""
+        return self.later.output()
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Functions that make a result when it is first asked for, and remember it."""
+
+    raw: Callable[[], Photos]
+    mask: Callable[[], UInt8[Tensor, "photos 1 height width"]]
+    output: Callable[[], Crops]

@@ -39,6 +39,7 @@ from facehub.generators import Generator
 from facehub.identity import Identity, save
 from facehub.masks import Learned, hull
 from facehub.poisson import clone
+from facehub.sheets import contact_sheet
 from facehub.types import Found
 
 from . import estimators, lighting, losses
@@ -49,7 +50,6 @@ from .loop import window
 from .material import Material, prepare
 from .photos import Gallery
 from .preview import optimise
-from .sheets import contact_sheet
 from .style import boxed, style_bank
 
 SHOWN = 20

@@ -24,6 +24,7 @@ from facehub.alignment import align, reference_landmarks
 from facehub.errors import BadSetting, FaceHubError
 from facehub.faces import Finder
 from facehub.geometry import fit_affine, move
+from facehub.sheets import around, contact_sheet, row, titled
 from facehub.swap import Swapper, chosen
 from facehub.types import Crops
 
@@ -34,7 +35,6 @@ from .features import VGG19, vgg19
 from .material import prepare, style_photos
 from .photos import Gallery
 from .preview import PixelPainter, optimise
-from .sheets import around, contact_sheet, row, titled
 from .style import StyleBank, boxed, style_bank
 from .turning import turned
 

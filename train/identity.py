@@ -29,6 +29,7 @@ from facehub.errors import BadSetting, FaceHubError
 from facehub.generators import Generator
 from facehub.identity import check_consent, save
 from facehub.sharing import closing
+from facehub.sheets import contact_sheet, row
 from facehub.swap import Swapper
 
 from . import estimators, landmarks, lighting
@@ -39,7 +40,7 @@ from .loop import Run, Step, Teachers, fit
 from .material import Material, prepare
 from .photos import Gallery
 from .recognition import SFace
-from .sheets import contact_sheet, curves, row
+from .sheets import curves
 from .style import boxed, style_bank
 from .targets import optimised
 

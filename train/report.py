@@ -20,10 +20,10 @@ from torch import Tensor
 
 from facehub import image
 from facehub.errors import BadPhoto, FaceHubError
+from facehub.sheets import contact_sheet, resized
 
 from .config import Config
 from .photos import Gallery, gather_person, whole
-from .sheets import contact_sheet, resized
 from .weeding import luminance, weed
 
 FEW = 40

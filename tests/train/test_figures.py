@@ -6,11 +6,11 @@ import torch
 from facehub import image
 from facehub.faces import Finder
 from facehub.generators import Generator
+from facehub.sheets import around
 from facehub.swap import Swapper
 from train import figures
 from train.features import VGG19
 from train.photos import gather
-from train.sheets import around
 from train.style import style_bank
 
 BAR = 28
