@@ -7,6 +7,7 @@ the bytes and the time of what is sent, reads every call before gradio does, and
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import re
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -38,6 +40,8 @@ UPLOAD = re.compile(rf"{PREFIX}/upload/?")
 
 CALL_BYTES = 1e6
 """Of one call without its files: texts and numbers."""
+
+DRAIN_SECONDS = 10.0
 
 LEAST_FREE_BYTES = 500_000_000
 
@@ -73,40 +77,41 @@ class Door:
                 await self.app(scope, receive, send)
             return
         path, method = scope["path"].removeprefix(scope.get("root_path", "")), scope["method"]
+        coming = Slowly(receive, self.limits, most=CALL_BYTES if CALL.fullmatch(path) else None)
         answer = Answer(send, path)
         try:
             if method == "POST" and CALL.fullmatch(path):
-                body = await self._body(receive)
+                body = await coming.all()
                 checked(path.removeprefix(PREFIX), body, scope["app"].get_blocks())
                 await self.app(scope, Again(body, receive), answer)
             elif method == "POST" and UPLOAD.fullmatch(path):
                 self._check_upload(scope)
-                await self.app(scope, Slowly(receive, self.limits), answer)
+                await self._upload(scope, coming, answer)
             elif method in ("GET", "HEAD", "OPTIONS") and READ.fullmatch(path):
                 await self.app(scope, receive, answer)
             else:
-                raise BadCall(404, "There is nothing at this address: the page and its API are described under /?view=api.")
+                raise BadCall(404, WORDS[404])
         except BadCall as refused:
-            await self._refuse(answer, scope, receive, refused)
+            log.warning("%s refused: %s", printable(path)[:80], refused)
+            if not answer.begun:
+                await coming.drain()
+                await JSONResponse(refused.record(), refused.status, {"connection": "close"})(scope, receive, send)
         except Exception as problem:
             if not (answer.begun and isinstance(problem.__cause__ or problem, HTTPException)):
                 raise
             log.warning("%s ended: no such visit", printable(path))  # gradio has said so in the stream
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _refuse(self, answer: "Answer", scope: Scope, receive: Receive, refused: BadCall) -> None:
-        log.warning("%s refused: %s", printable(scope["path"])[:80], refused)
-        if not answer.begun:
-            await JSONResponse(refused.record(), refused.status, {"connection": "close"})(scope, receive, answer.send)
-
-    async def _body(self, receive: Receive) -> bytes:
-        body, slowly = b"", Slowly(receive, self.limits, most=CALL_BYTES)
-        while True:
-            message = await slowly()
-            if message["type"] == "http.disconnect":
-                raise BadCall(400, "The connection ended before the call was there.")
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                return body
+    async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.app(scope, receive, send)
+        except ClientDisconnect:
+            log.warning("an upload broke off")
+        except (TypeError, ValueError, LookupError, AttributeError) as problem:
+            raise BadCall(400, "This upload cannot be read: send each file in a field called files, with its name.") from problem
+        except OSError as problem:
+            log.error("an upload cannot be written: %s", problem)
+            raise BadCall(507, "This upload could not be kept: please try again later.") from problem
 
     def _check_upload(self, scope: Scope) -> None:
         headers = dict(scope["headers"])
@@ -154,6 +159,26 @@ class Slowly:
         if self.count > self.most:
             raise BadCall(413, f"More was sent than the {self.most / 1e6:,.0f} MB that one call may have: send less at once.")
         return message
+
+    async def all(self) -> bytes:
+        """The whole body. Raises BadCall when it breaks off."""
+        body = b""
+        while not self.whole:
+            message = await self()
+            if message["type"] == "http.disconnect":
+                raise BadCall(400, "The connection ended before the call was there.")
+            body += message.get("body", b"")
+        return body
+
+    async def drain(self) -> None:
+        """Lets the rest go by, for some seconds: who still sends would not hear the answer."""
+
+        async def rest() -> None:
+            while not self.whole:
+                self.whole = not (await self.receive()).get("more_body")
+
+        with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+            await asyncio.wait_for(rest(), DRAIN_SECONDS)
 
 
 class Answer:
