@@ -20,7 +20,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"  # and huggingface_hub this
 import torch  # noqa: E402
 
 from demo.door import door  # noqa: E402
-from demo.handlers import CREDITS, EXAMPLES, Handlers, label_setting  # noqa: E402
+from demo.handlers import CREDITS, EXAMPLES, Handlers  # noqa: E402
 from demo.hub_handlers import HubHandlers  # noqa: E402
 from demo.jobs import Jobs  # noqa: E402
 from demo.limits import Limits  # noqa: E402
@@ -28,6 +28,7 @@ from demo.outlook import SLOW, Outlook  # noqa: E402
 from demo.page import LOOK, build  # noqa: E402
 from demo.runs import Tools  # noqa: E402
 from demo.train_handlers import TrainHandlers  # noqa: E402
+from demo.wishes import label_setting  # noqa: E402
 from facehub.errors import BadSetting  # noqa: E402
 from facehub.faces import Finder  # noqa: E402
 from facehub.hub import Hub, identities  # noqa: E402

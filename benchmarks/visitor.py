@@ -35,7 +35,8 @@ class Visitor:
         self._stay = contextlib.ExitStack()
         self._stay.enter_context(self.http)
         heartbeat = self._stay.enter_context(self.http.stream("GET", f"{API}/heartbeat/{self.session}"))
-        next(heartbeat.iter_raw())
+        self._beats = heartbeat.iter_raw()  # kept: when it goes, the connection does
+        next(self._beats)
         return self
 
     def __exit__(self, *_: object) -> None:

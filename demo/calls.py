@@ -7,13 +7,13 @@ import json
 import re
 from typing import Any
 
+from gradio import SelectData
+
 DEEP = 12
 """How deep values may lie in each other."""
 
 MANY = 20_000
 """Values in one call."""
-
-TEXT = "text"
 
 FIELDS: dict[str, tuple] = {
     "data": (list,), "fn_index": (int, type(None)), "session_hash": (str, type(None)), "trigger_id": (int, type(None)), "event_data": (object,),
@@ -52,7 +52,7 @@ def checked(path: str, body: bytes, blocks: Any) -> None:
     if call.get("batched"):
         raise BadCall(400, "Calls are taken one by one: leave batched out.")
     named(call, ("session_hash",))
-    known(path, call.get("fn_index"), len(call["data"]), blocks)
+    known(path, call.get("fn_index"), len(call["data"]), blocks, call.get("event_data") if path.startswith("/queue") else None)
     return None
 
 
@@ -84,8 +84,8 @@ def named(call: dict[str, Any], names: tuple[str, ...]) -> None:
             raise BadCall(400, f"{name} is no name of a visit or an event: use up to 64 letters and digits.")
 
 
-def known(path: str, index: int | None, count: int | None, blocks: Any) -> None:
-    """Raises BadCall unless the function asked for is there and gets as many values as it takes."""
+def known(path: str, index: int | None, count: int | None, blocks: Any, event: object = None) -> None:
+    """Raises BadCall unless the function asked for is there, gets as many values as it takes, and a click where it wants one."""
     asked = path.rstrip("/").rpartition("/")[2]
     if index is not None:
         function = blocks.fns.get(index)
@@ -96,3 +96,6 @@ def known(path: str, index: int | None, count: int | None, blocks: Any) -> None:
     taken = {len(function.inputs), sum(not block.skip_api for block in function.inputs)}
     if count is not None and count not in taken:
         raise BadCall(400, f"{function.api_name} takes {max(taken)} values, but got {count}: see /?view=api.")
+    clicked = any(kind is SelectData for kind in getattr(function.fn, "__annotations__", {}).values())
+    if clicked and not (isinstance(event, dict) and {"index", "value"} <= event.keys() and isinstance(event["index"], int)):
+        raise BadCall(400, f"{function.api_name} wants to know which card was clicked: send event_data with its index and value.")

@@ -4,9 +4,8 @@ Files go in and files come out, rather than decoded pictures: `facehub.image` re
 whatever a browser shows, saves or drags away carries the mark of a generated picture.
 """
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -17,14 +16,15 @@ from facehub import image
 from facehub.errors import BadPhoto, BadSetting, FaceHubError, UnknownIdentity
 from facehub.identity import Identity
 from facehub.provenance import Marks
-from facehub.swap import Swapper, Which
+from facehub.swap import Swapper
 
 from . import pictures
 from .limits import Limits
 from .pictures import Results
 from .pieces import BASIS
 from .sentences import in_a_sentence, plain
-from .visits import Visits
+from .visits import Visits, still_there
+from .wishes import LABELLED, chosen, clicked, stem
 
 SHOWN_BY_BROWSERS = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}
 
@@ -37,9 +37,6 @@ CREDITS = "Sample inputs: NASA (public domain); Face Research Lab London Set, De
 
 MOST_AT_ONCE = 12
 """Identities that can be compared on one photo."""
-
-LABELLED = Marks(label=True)
-"""All marks, the visible one too: what a page puts on unless its operator wants otherwise."""
 
 
 class Introduced(NamedTuple):
@@ -275,43 +272,3 @@ class Handlers:
         if not file.is_file():
             raise BadPhoto("This photo has been deleted, as all are when a page closes or after half an hour: please add it once more.")
         return file
-
-
-def chosen(faces: str) -> Which:
-    """What was asked for, as a Swapper takes it: a word or a number from 0."""
-    if faces == "all" or faces == "largest":
-        return faces
-    if faces.isdecimal() and len(faces) < 4:
-        return int(faces)
-    raise BadSetting(f'Faces "{faces}" is no choice: use "all", "largest" or a number, where 0 is the largest face.')
-
-
-def clicked(names: Sequence[str], event: gr.SelectData) -> str:
-    """The name behind a card. Raises BadSetting when a caller made the click up."""
-    index = getattr(event, "index", None)
-    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(names):
-        raise BadSetting("This card is not there any more: choose another one.")
-    return names[index]
-
-
-def stem(file: Path) -> str:
-    """An upload's name without suffix, short enough for what is made of it."""
-    return file.stem.encode()[:80].decode(errors="ignore")
-
-
-@contextlib.contextmanager
-def still_there(folder: Path) -> Iterator[None]:
-    """Whoever has left took their folder along: then there is nothing to write, and nobody to tell."""
-    try:
-        yield
-    except (OSError, BadSetting) as problem:
-        if folder.is_dir():
-            raise
-        raise BadPhoto("The page was closed before the picture was finished.") from problem
-
-
-def label_setting(word: str) -> dict:
-    """What the operator's word for the visible mark (on, choice or off) means to `Handlers`. Another word ends the program with a sentence."""
-    if word not in ("on", "choice", "off"):
-        raise SystemExit(f'FACEHUB_LABEL is "{word}": set it to on, choice (each visitor decides) or off.')
-    return {"marks": Marks(label=word != "off"), "label_optional": word == "choice"}

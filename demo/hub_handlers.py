@@ -22,9 +22,10 @@ from facehub.identity import Identity
 from facehub.listing import Record
 
 from . import pictures, pieces
-from .handlers import NO_SAMPLE, clicked
+from .handlers import NO_SAMPLE
 from .sentences import in_a_sentence
 from .visits import Visits
+from .wishes import clicked
 
 MOST = 24
 """Identities of one search."""

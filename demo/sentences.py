@@ -25,6 +25,8 @@ def in_a_sentence(handler: Callable[Args, Out]) -> Callable[Args, Out]:
     def wrapped(*args: Args.args, **kwargs: Args.kwargs) -> Out:
         try:
             return handler(*args, **kwargs)
+        except gr.Error:
+            raise  # a sentence already
         except FaceHubError as error:
             log.warning("%s refused: %s", handler.__name__, printable(str(error)))
             raise toast(str(error)) from error

@@ -7,6 +7,7 @@ connections) falls to age, and what a process leaves that was killed, to the nex
 """
 
 import atexit
+import contextlib
 import fcntl
 import os
 import secrets
@@ -15,9 +16,11 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from facehub.errors import BadPhoto, BadSetting
 
 KEEP_SECONDS = 30 * 60.0
 """How long files stay when nobody says goodbye."""
@@ -158,6 +161,17 @@ class Visits:
             for upload, stamp in stamps.items():
                 if upload not in claimed and upload.exists() and _stamp(upload) == stamp:
                     upload.unlink()
+
+
+@contextlib.contextmanager
+def still_there(folder: Path) -> Iterator[None]:
+    """Whoever has left took their folder along: then there is nothing to write, and nobody to tell."""
+    try:
+        yield
+    except (OSError, BadSetting) as problem:
+        if folder.is_dir():
+            raise
+        raise BadPhoto("The page was closed before the picture was finished.") from problem
 
 
 def _folder(visit: Visit) -> Path:
