@@ -76,6 +76,20 @@ def valid() -> dict[str, bytes]:
     }
 
 
+def large() -> dict[str, bytes]:
+    """Pictures at the limit of what is taken, 39 megapixels; one just above it."""
+    side = 6244
+    holes = Image.new("F", (side, side))
+    holes.putpixel((5, 5), float("nan"))
+    return {
+        "one_bit": png_of(side, side, bits=1, colour=0, data=bytes((side + 8) // 8 * side + side)),
+        "deep": png_of(side, side, bits=16, colour=6, data=bytes((side * 8 + 1) * side)),
+        "float": saved(holes, "TIFF", compression="tiff_adobe_deflate"),
+        "jpeg": saved(Image.new("CMYK", (side, side)), "JPEG"),
+        "above": png_of(side + 200, side, bits=1, colour=0, data=bytes(9_000_000)),
+    }
+
+
 def polyglots() -> dict[str, bytes]:
     """Pictures that are something else as well; as pictures they are fine."""
     png, gif, jpeg = (saved(Image.fromarray(pixels()), name) for name in ("PNG", "GIF", "JPEG"))
@@ -92,6 +106,7 @@ def polyglots() -> dict[str, bytes]:
 def hostile() -> dict[str, bytes]:
     """Files that must be refused, in a sentence and before they cost anything."""
     jpeg, gif = saved(Image.fromarray(pixels()), "JPEG"), saved(Image.fromarray(pixels()), "GIF")
+    png = saved(Image.fromarray(pixels()), "PNG")
     start = jpeg.index(b"\xff\xc0") + 5
     bomb = zlib.compress(bytes(100_000_000))
     return {
@@ -111,7 +126,7 @@ def hostile() -> dict[str, bytes]:
         "bmp_huge": b"BM" + struct.pack("<IIIIiiHHIIiiII", 100, 0, 54, 40, 2**31 - 1, -(2**31), 1, 24, 0, 0, 0, 0, 0, 0),
         "webp_huge": b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\xff\xff\xff\xff\xff" + bytes(30),
         "no_data": png_of(90, 70),
-        "cut_png": saved(Image.fromarray(pixels()), "PNG")[:400],
+        "cut_png": png[: len(png) // 2],
         "cut_jpeg": jpeg[:700],
         "cut_gif": gif[:300],
         "text_bomb": png_of(90, 70, data=bytes(70 * 271), extra=png_chunk(b"zTXt", b"x\0\0" + bomb)),

@@ -75,7 +75,9 @@ def work(jobs: list[tuple[str, list[int]]], seed: int, connection: "multiprocess
     logging.getLogger().setLevel(logging.CRITICAL)
     watch = Watch()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as home:
-        tempfile.tempdir = home
+        tempfile.tempdir = os.environ["MPLCONFIGDIR"] = home  # matplotlib makes folders when it is imported
+        noise = os.open(f"{home}/stderr", os.O_RDWR | os.O_CREAT)
+        os.dup2(noise, 2)  # decoders in C write there, and loggers that were set up before an input came
         for name, numbers in jobs:
             connection.send((name, -1))
             seeds = TARGETS[name].seeds()
@@ -84,7 +86,13 @@ def work(jobs: list[tuple[str, list[int]]], seed: int, connection: "multiprocess
                     connection.send((name, number))
                     data = an_input(seeds, seed, number)
                     folder = pathlib.Path(tempfile.mkdtemp(dir=home))
-                    connection.send(one(run, data, folder, number, watch, pathlib.Path(home)))
+                    outcome = one(run, data, folder, number, watch, pathlib.Path(home))
+                    said = os.pread(noise, 100_000, 0).decode(errors="replace")
+                    os.ftruncate(noise, 0)
+                    os.lseek(noise, 0, os.SEEK_SET)
+                    if "Traceback" in said and not outcome.finding:
+                        outcome = dataclasses.replace(outcome, finding=said[-3000:])
+                    connection.send(outcome)
                     shutil.rmtree(folder, ignore_errors=True)
     connection.send(None)
 
