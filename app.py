@@ -2,6 +2,7 @@
 
 `FACEHUB_CONTENT` and its like (demo/runs.py) lend training what it needs; unfinished trainings outlive the page in the folder `FACEHUB_RUNS`.
 `FACEHUB_LABEL` says whether pictures get the visible AI mark: on (the default), choice (each visitor may leave it out) or off.
+`FACEHUB_LIMITS` says how much one visitor may ask, as in "seconds=30 waiting=50" (demo/limits.py).
 """
 
 import os
@@ -13,17 +14,22 @@ from demo.visits import Visits, private_folder
 
 uploads = private_folder()
 os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(uploads)}  # gradio reads them when it is imported
+os.environ |= {"GRADIO_ANALYTICS_MAX_EVENTS": "1"}  # what it remembers of each call, in memory alone, but without need
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"  # and huggingface_hub this
 
 import torch  # noqa: E402
 
-from demo.handlers import CREDITS, EXAMPLES, Handlers, label_setting  # noqa: E402
+from demo.door import door  # noqa: E402
+from demo.handlers import CREDITS, EXAMPLES, Handlers  # noqa: E402
 from demo.hub_handlers import HubHandlers  # noqa: E402
 from demo.jobs import Jobs  # noqa: E402
+from demo.limits import Limits  # noqa: E402
 from demo.outlook import SLOW, Outlook  # noqa: E402
 from demo.page import LOOK, build  # noqa: E402
 from demo.runs import Tools  # noqa: E402
 from demo.train_handlers import TrainHandlers  # noqa: E402
+from demo.wishes import label_setting  # noqa: E402
+from facehub.errors import BadSetting  # noqa: E402
 from facehub.faces import Finder  # noqa: E402
 from facehub.hub import Hub, identities  # noqa: E402
 from facehub.swap import Swapper  # noqa: E402
@@ -32,7 +38,12 @@ from train.precision import bf16_pays  # noqa: E402
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
 alone = "SPACE_ID" not in os.environ and os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1") in ("127.0.0.1", "localhost")
+try:
+    limits = Limits.of(os.environ.get("FACEHUB_LIMITS", ""))
+except BadSetting as problem:
+    raise SystemExit(str(problem)) from problem
 finder, visits = Finder(), Visits(uploads)
+visits.watch()
 hub = HubHandlers(Hub(token=None if alone else False), visits)  # the owner's own token is for the owner only
 work = {
     "Optimised faces": Config().target_faces,
@@ -50,10 +61,11 @@ handlers = Handlers(
     visits,
     examples=EXAMPLES,
     elsewhere=[training.find, hub.find],
+    limits=limits,
     **label_setting(os.environ.get("FACEHUB_LABEL", "on")),
 )
 demo = build(handlers, training, hub, login="OAUTH_CLIENT_ID" in os.environ)
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # end tidily, so that the uploads go
-    demo.launch(**LOOK)
+    demo.launch(**LOOK | door(limits, uploads))

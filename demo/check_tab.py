@@ -3,11 +3,12 @@
 import html
 
 import gradio as gr
-from gradio.data_classes import ImageData
 
 from facehub.checker import Report, check
 
-from .handlers import Handlers, in_a_sentence
+from . import asked
+from .handlers import Handlers
+from .sentences import in_a_sentence
 
 INTRODUCTION = """
 Was a picture made or changed with AI? Pictures from this page say so in several ways, and many from other programs in some of them.
@@ -42,7 +43,7 @@ def check_tab(handlers: Handlers) -> None:
                     label="The picture", type="filepath", image_mode=None, sources=["upload", "clipboard"], height=360, buttons=[],
                     alt_text="The picture to check", elem_id="checked", elem_classes="framed",
                 )  # fmt: skip
-                picture.preprocess = as_uploaded
+                picture.preprocess = asked.file
                 go = gr.Button("Check", variant="primary", size="lg", elem_id="check-go")
             with gr.Column(min_width=300):
                 told = gr.HTML(elem_id="report")
@@ -53,7 +54,11 @@ def check_tab(handlers: Handlers) -> None:
 
 def label_choice(handlers: Handlers) -> list[gr.Checkbox]:
     """The box for the visible mark, where the operator lets visitors choose; else nothing."""
-    return [gr.Checkbox(True, label="Put a small AI mark into the corner", elem_id="label")] if handlers.label_optional else []
+    if not handlers.label_optional:
+        return []
+    box = gr.Checkbox(True, label="Put a small AI mark into the corner", elem_id="label")
+    box.preprocess = asked.flag("The label")
+    return [box]
 
 
 def shown(report: Report) -> str:
@@ -67,8 +72,3 @@ def shown(report: Report) -> str:
             f"<p>{html.escape(layer.sentence)}</p><dl>{details}</dl></li>"
         )
     return f'<p class="verdict {"found" if report.marked else "none"}">{html.escape(report.verdict)}</p><ul>{"".join(rows)}</ul>'
-
-
-def as_uploaded(payload: ImageData | None) -> str | None:
-    """gr.Image would decode the file, say in its own words what is wrong with it, and write it anew without its marks; handlers get it as it came."""
-    return payload.path if payload else None

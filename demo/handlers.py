@@ -1,18 +1,14 @@
 """What the page's buttons do: typed functions of files, names and numbers that know no widget.
 
-Here and nowhere else an error of facehub becomes a sentence on the page, and one line in the log. Files go in and files come out, rather than
-decoded pictures: `facehub.image` reads an upload under its own limits, and writes every result, so that whatever a browser shows, saves or drags
-away carries the mark of a generated picture.
+Files go in and files come out, rather than decoded pictures: `facehub.image` reads an upload under its own limits, and writes every result, so that
+whatever a browser shows, saves or drags away carries the mark of a generated picture.
 """
 
-import functools
-import html
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import NamedTuple
 
 import gradio as gr
 
@@ -20,12 +16,15 @@ from facehub import image
 from facehub.errors import BadPhoto, BadSetting, FaceHubError, UnknownIdentity
 from facehub.identity import Identity
 from facehub.provenance import Marks
-from facehub.swap import Swapper, Which
+from facehub.swap import Swapper
 
 from . import pictures
+from .limits import Limits
 from .pictures import Results
 from .pieces import BASIS
-from .visits import Visits
+from .sentences import in_a_sentence, plain
+from .visits import Visits, still_there
+from .wishes import LABELLED, chosen, clicked, stem
 
 SHOWN_BY_BROWSERS = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}
 
@@ -39,42 +38,12 @@ CREDITS = "Sample inputs: NASA (public domain); Face Research Lab London Set, De
 MOST_AT_ONCE = 12
 """Identities that can be compared on one photo."""
 
-LABELLED = Marks(label=True)
-"""All marks, the visible one too: what a page puts on unless its operator wants otherwise."""
-
-log = logging.getLogger(__name__)
-
-Args = ParamSpec("Args")
-Out = TypeVar("Out")
-
 
 class Introduced(NamedTuple):
     """An identity as the page introduces it."""
 
     about: str
     samples: list[str]
-
-
-def in_a_sentence(handler: Callable[Args, Out]) -> Callable[Args, Out]:
-    """What goes wrong becomes a sentence: our own errors theirs, anything else an apology, with its traceback in the log only."""
-
-    @functools.wraps(handler)
-    def wrapped(*args: Args.args, **kwargs: Args.kwargs) -> Out:
-        try:
-            return handler(*args, **kwargs)
-        except FaceHubError as error:
-            log.warning("%s refused: %s", handler.__name__, error)
-            raise toast(str(error)) from error
-        except Exception as error:
-            log.exception("%s failed", handler.__name__)
-            raise toast("Something went wrong on our side and has been logged; another photo may work.") from error
-
-    return wrapped
-
-
-def toast(sentence: str) -> gr.Error:
-    """Escaped, because the page would render HTML, and without gradio's traceback, because the log has its line already."""
-    return gr.Error(html.escape(sentence, quote=False), print_exception=False)
 
 
 class Shelf(NamedTuple):
@@ -91,7 +60,8 @@ class Handlers:
 
     `swapper` makes the pipeline of an identity; the `keep` that were used last stay loaded. Swaps are expected one at a time. `elsewhere`: where
     identities are looked for that are not installed, by name and session; None where there is none that this visitor may use. What is
-    generated gets the `marks`; whether a visitor may leave out the visible one is the operator's choice, `label_optional`.
+    generated gets the `marks`; whether a visitor may leave out the visible one is the operator's choice, `label_optional`. `limits` are those of
+    one request.
     """
 
     def __init__(
@@ -105,10 +75,11 @@ class Handlers:
         elsewhere: Sequence[Callable[[str, str | None], Identity | None]] = (),
         marks: Marks = LABELLED,
         label_optional: bool = False,
+        limits: Limits | None = None,
     ):
         self.identities = {identity.name: identity for identity in identities}
         self.examples, self.visits, self.elsewhere = examples, visits, elsewhere
-        self.marks, self.label_optional = marks, label_optional
+        self.marks, self.label_optional, self.limits = marks, label_optional, limits or Limits()
         self._copies: dict[tuple[str | None, str], list[str]] = {}
         self._swapper, self._keep = swapper, keep
         self._loaded: dict[Path, Swapper] = {}
@@ -132,10 +103,12 @@ class Handlers:
         page shows: original, raw and blended picture, the slider's pair, the steps of each face, the landmarks, the seconds of each stage.
         """
         session = request.session_hash if request else None
+        progress = self.limits.deadline().watch(progress)
         progress(0.05, desc="Reading the photo")
         start = time.perf_counter()
         which, one, file, marks = chosen(str(faces)), self.find(identity, session), self.upload(photo, session), self._marks(label)
-        picture = image.read(file)
+        folder = self.visits.folder(session)  # before the work: who leaves meanwhile takes it along
+        picture = image.read(file, max_megapixels=self.limits.megapixels)
         seconds = {"read": time.perf_counter() - start}
 
         progress(0.2, desc=f"Loading {one.title}")
@@ -144,6 +117,7 @@ class Handlers:
         progress(0.3, desc="Looking for faces")
         start = time.perf_counter()
         found = swapper.finder(picture.photo[None])
+        self.limits.check_faces(len(found.photo), which)
         finding = time.perf_counter() - start
 
         progress(0.6, desc="Swapping")
@@ -151,8 +125,9 @@ class Handlers:
         seconds |= swapped.seconds | {"find": finding + swapped.seconds["find"]}
 
         progress(0.8, desc="Writing the pictures")
-        folder, name = self.visits.folder(session), f"{file.stem[:80]}-{one.name}"
-        return pictures.write(swapped, picture, folder, name=name, seconds=seconds, origin=one.origin(picture.file), marks=marks)
+        with still_there(folder):
+            name = f"{stem(file)}-{one.name}"
+            return pictures.write(swapped, picture, folder, name=name, seconds=seconds, origin=one.origin(picture.file), marks=marks)
 
     @in_a_sentence
     def swap_all(
@@ -174,17 +149,20 @@ class Handlers:
             raise BadSetting("No face is chosen to compare: choose two or more.")
         if len(identities) > MOST_AT_ONCE:
             raise BadSetting(f"{len(identities)} faces are more than the {MOST_AT_ONCE} that can be compared at once: choose fewer.")
+        progress = self.limits.deadline().watch(progress)
         which, ones = chosen(str(faces)), [self.find(name, session) for name in identities]
         file, marks = self.upload(photo, session), self._marks(label)
-        picture, folder = image.read(file), self.visits.folder(session)
+        folder, picture = self.visits.folder(session), image.read(file, max_megapixels=self.limits.megapixels)
         found, compared = None, []
         for number, one in enumerate(ones):
             progress((number + 0.5) / len(ones), desc=f"Swapping in {one.title}")
             swapper = self._load(one)
             found = found or swapper.finder(picture.photo[None])
+            self.limits.check_faces(len(found.photo), which)
             swapped = swapper(picture.photo[None], faces=which, strength=float(strength), found=found)
-            path = folder / f"{file.stem[:80]}-{one.name}-{number}.png"
-            image.write(path, swapped.blended[0].cpu(), alpha=picture.alpha, origin=one.origin(picture.file), marks=marks)
+            path = folder / f"{stem(file)}-{one.name}-{number}.png"
+            with still_there(folder):
+                image.write(path, swapped.blended[0].cpu(), alpha=picture.alpha, origin=one.origin(picture.file), marks=marks)
             compared.append((path, one.title))
         return compared
 
@@ -195,10 +173,10 @@ class Handlers:
             return None
         session = request.session_hash if request else None
         file = self.upload(photo, session)
-        picture = image.read(file)
+        picture = image.read(file, max_megapixels=self.limits.megapixels)
         if file.suffix.lower() in SHOWN_BY_BROWSERS:
             return photo
-        shown = self.visits.folder(session) / f"{file.stem}.png"
+        shown = self.visits.folder(session) / f"{stem(file)}.png"
         image.write(shown, picture.photo, alpha=picture.alpha, generated=False)
         return str(shown)
 
@@ -212,7 +190,7 @@ class Handlers:
     @in_a_sentence
     def choose(self, shelf: list[str], event: gr.SelectData) -> str:
         """Gives the name of the identity whose card was clicked."""
-        return shelf[event.index]
+        return clicked(shelf, event)
 
     @in_a_sentence
     def shelve(self, name: str, shelf: list[str], request: gr.Request | None = None) -> Shelf:
@@ -249,7 +227,7 @@ class Handlers:
             if one := look(name, session):
                 return one
         known = ", ".join(self.identities) or "none is installed"
-        raise UnknownIdentity(f'No identity is called "{name}": choose one of those that are installed ({known}).')
+        raise UnknownIdentity(f'No identity is called "{name[:80]}": choose one of those that are installed ({known}).')
 
     def cards(self, names: Sequence[str], session: str | None = None) -> list[tuple[str, str]]:
         """A sample and the title of each identity; also the repository of those that were pulled, because titles may be alike."""
@@ -294,24 +272,3 @@ class Handlers:
         if not file.is_file():
             raise BadPhoto("This photo has been deleted, as all are when a page closes or after half an hour: please add it once more.")
         return file
-
-
-def chosen(faces: str) -> Which:
-    """What was asked for, as a Swapper takes it: a word or a number from 0."""
-    if faces == "all" or faces == "largest":
-        return faces
-    if faces.isdecimal() and len(faces) < 4:
-        return int(faces)
-    raise BadSetting(f'Faces "{faces}" is no choice: use "all", "largest" or a number, where 0 is the largest face.')
-
-
-def label_setting(word: str) -> dict:
-    """What the operator's word for the visible mark (on, choice or off) means to `Handlers`. Another word ends the program with a sentence."""
-    if word not in ("on", "choice", "off"):
-        raise SystemExit(f'FACEHUB_LABEL is "{word}": set it to on, choice (each visitor decides) or off.')
-    return {"marks": Marks(label=word != "off"), "label_optional": word == "choice"}
-
-
-def plain(text: str) -> str:
-    """Text that Markdown shows as it is, whatever it holds: an identity's title comes from whoever made it."""
-    return "".join(f"&#{ord(letter)};" if not letter.isalnum() and letter != " " else letter for letter in text)

@@ -22,8 +22,10 @@ from facehub.identity import Identity
 from facehub.listing import Record
 
 from . import pictures, pieces
-from .handlers import NO_SAMPLE, in_a_sentence
+from .handlers import NO_SAMPLE
+from .sentences import in_a_sentence
 from .visits import Visits
+from .wishes import clicked
 
 MOST = 24
 """Identities of one search."""
@@ -89,7 +91,7 @@ class HubHandlers:
     @in_a_sentence
     def choose(self, names: list[str], event: gr.SelectData, request: gr.Request, token: gr.OAuthToken | None = None) -> Looked:
         """Looks at the identity whose card was clicked."""
-        return self._look(names[event.index], request, token)
+        return self._look(clicked(names, event), request, token)
 
     @in_a_sentence
     def look(self, name: str, request: gr.Request | None = None, token: gr.OAuthToken | None = None) -> Looked:
@@ -166,7 +168,7 @@ class HubHandlers:
 
     def _look(self, name: str, request: gr.Request | None, token: gr.OAuthToken | None) -> Looked:
         session = _session(request)
-        hub = self._hub(session, token)
+        hub, folder = self._hub(session, token), self.visits.folder(session)
         looked = hub.look(name)
         record = looked.record
         files = []
@@ -175,9 +177,7 @@ class HubHandlers:
                 files.append(hub.picture(record.repo, record.revision, sample))
             except FaceHubError:
                 continue
-        return Looked(
-            f"{record.repo}@{record.revision}", pieces.looked(looked), pictures.copies(files, self.visits.folder(session)), pieces.card(looked.card)
-        )
+        return Looked(f"{record.repo}@{record.revision}", pieces.looked(looked), pictures.copies(files, folder), pieces.card(looked.card))
 
     def _pull(self, name: str, session: str | None, token: gr.OAuthToken | None, progress: Callable) -> str:
         progress(0.0, desc="Asking the hub")

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import gradio as gr
 
+from . import asked
 from .hub_handlers import HubHandlers, Looked
 from .look import AT_ONCE, tiles
 
@@ -29,12 +30,14 @@ class Taken(NamedTuple):
 def hub_tab(hub: HubHandlers, *, login: bool = False) -> Taken:
     """Search on top, what was found on the left, what is known of the chosen one on the right. `login`: whether people can say who they are."""
     with gr.Tab("Find a face", id="hub") as tab, gr.Column(elem_id="hub"):
-        names, name = gr.State([]), gr.Textbox(visible=False)
+        names, name = gr.State([]), gr.Textbox(label="Name", visible=False)
+        name.preprocess = asked.text("The name", 300)
         gr.Markdown(HINT, elem_classes="hint")
         with gr.Row(equal_height=True, elem_id="searching"):
             text = gr.Textbox(
                 placeholder="A name, or nothing for the most popular", show_label=False, max_lines=1, scale=4, container=False, elem_id="search"
             )
+            text.preprocess = asked.text("What is searched for", 300)
             go = gr.Button("Search", variant="primary", scale=1, min_width=120, elem_id="search-go")
         if login:
             gr.LoginButton("Log in to see what only you may use", size="sm", elem_id="login-hub")

@@ -6,6 +6,9 @@ from pathlib import Path
 import gradio as gr
 from gradio import themes
 
+from .door import door
+from .limits import Limits
+
 DEVICE = "device"
 """What computes on the device shares this line, one at a time."""
 
@@ -24,7 +27,7 @@ THEME = themes.Base(primary_hue="teal", neutral_hue="stone", radius_size="lg", f
     slider_color="*primary_700",
 )
 
-LOOK = {"theme": THEME, "css_paths": Path(__file__).with_name("page.css"), "footer_links": ["api"], "run_history": False, "max_file_size": "64mb"}
+LOOK = {"theme": THEME, "css_paths": Path(__file__).with_name("page.css"), "footer_links": ["api"], "run_history": False} | door(Limits())
 """What `launch()` has to know of the page. gradio would keep a history of runs in the visitor's browser; on a shared computer it should not."""
 
 

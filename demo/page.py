@@ -3,11 +3,13 @@
 import gradio as gr
 from gradio.events import Dependency, api
 
+from . import asked
 from .check_tab import check_tab
 from .handlers import NO_SAMPLE, Handlers
 from .hub_handlers import HubHandlers
 from .hub_tab import hub_tab
 from .look import AT_ONCE, LOOK
+from .reception import Reception
 from .swap_tab import swap_tab
 from .train_handlers import TrainHandlers
 from .train_tab import train_tab
@@ -54,9 +56,11 @@ Jones, CC BY 4.0.
 def build(handlers: Handlers, training: TrainHandlers | None = None, hub: HubHandlers | None = None, *, login: bool = False) -> gr.Blocks:
     """The whole page, ready for `launch(**LOOK)`. `login`: it runs in a Space, where people can say who they are on the hub."""
     gr.set_static_paths([NO_SAMPLE, *handlers.examples, *(sample for one in handlers.identities.values() for sample in one.samples)])
-    with gr.Blocks(title="facehub", analytics_enabled=False, delete_cache=(SWEEP_SECONDS, int(KEEP_SECONDS))) as page:
+    options = {"title": "facehub", "analytics_enabled": False, "delete_cache": (SWEEP_SECONDS, int(KEEP_SECONDS))}
+    with Reception(handlers.visits.cache, **options) as page:
         gr.HTML(HEADER, elem_id="header")
-        wanted = gr.Textbox(visible=False)
+        wanted = gr.Textbox(label="Wanted", visible=False)
+        wanted.preprocess = asked.text("The name", 300)
         with gr.Tabs() as tabs:
             chosen = swap_tab(handlers)
 
@@ -86,6 +90,7 @@ def build(handlers: Handlers, training: TrainHandlers | None = None, hub: HubHan
             about_tab()
         api(handlers.listed, api_name="identities", queue=False)
         page.unload(handlers.leave)
+    page.queue(api_open=False, max_size=handlers.limits.waiting)  # nobody passes those who wait
     return page
 
 

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from .check_tab import as_uploaded, label_choice
-from .handlers import Handlers
+from . import asked
+from .check_tab import label_choice
+from .handlers import MOST_AT_ONCE, Handlers
 from .look import AT_ONCE, DEVICE, shown, tiles
 
 NO_IDENTITY = """
@@ -48,7 +49,7 @@ def swap_tab(handlers: Handlers) -> Chosen:
                     elem_id="photo",
                     elem_classes="framed",
                 )
-                photo.preprocess = as_uploaded
+                photo.preprocess = asked.file
                 examples = gr.Dataset(
                     label="No photo at hand? Take one of these",
                     components=[gr.Image(render=False)],
@@ -57,19 +58,22 @@ def swap_tab(handlers: Handlers) -> Chosen:
                     visible=bool(handlers.examples),
                     elem_id="examples",
                 )
+                examples.preprocess = asked.place("Example", len(handlers.examples))
             with gr.Column(min_width=300):
                 first = 0 if known else None
                 first_cards = handlers.cards(list(handlers.identities))
                 cards = tiles("identities", "Identity", first_cards, columns=3, object_fit="cover", allow_preview=False, selected_index=first)
                 identity = gr.Textbox(known[0].name if known else "", label="Identity", visible=False)
+                identity.preprocess = asked.text("The identity", 300)
                 about, pictures = handlers.introduce(known[0].name) if known else (NO_IDENTITY, [])
                 introduced = gr.Markdown(about, elem_id="introduced")
                 link = gr.Textbox(label="Link to this face", interactive=False, buttons=["copy"], max_lines=1, visible=bool(known), elem_id="link")
                 samples = tiles("samples", "Samples", pictures, columns=4, object_fit="cover", visible=bool(known))
         with gr.Row(elem_id="settings", equal_height=True):
             strength = gr.Slider(0, 1, 1, step=0.05, label="Strength", scale=2, min_width=240)
-            strength.preprocess = as_sent
+            strength.preprocess = asked.number("Strength", 0, 1, "from 0 (the photo as it is) to 1 (the full swap)")
             faces = gr.Dropdown(FACES, value="all", allow_custom_value=True, label="Which faces", scale=2, min_width=240)
+            faces.preprocess = asked.which_faces
             label = label_choice(handlers)
             go = gr.Button("Swap", variant="primary", size="lg", interactive=bool(known), scale=3, elem_id="go")
         with gr.Column(elem_id="results"):
@@ -88,7 +92,7 @@ def swap_tab(handlers: Handlers) -> Chosen:
 
         with gr.Accordion("Several faces on this photo", open=False, elem_id="several"):
             names = gr.CheckboxGroup([(one.title, one.name) for one in known], label="Faces to compare", show_select_all=True, elem_id="compared")
-            names.preprocess = as_sent
+            names.preprocess = asked.texts("Faces to compare", MOST_AT_ONCE)
             compare = gr.Button("Compare", interactive=bool(known), elem_id="compare")
             grid = tiles("grid", "Side by side", columns=3, object_fit="contain")
 
@@ -116,8 +120,3 @@ def swap_tab(handlers: Handlers) -> Chosen:
     )
     gr.on(None, None, identity, link, js=LINK)
     return Chosen(shelf, cards, names, identity)
-
-
-def as_sent(payload):
-    """gr.Slider and gr.CheckboxGroup would meet what is not on offer with a traceback in the log; the handlers have a sentence for it."""
-    return payload

@@ -16,10 +16,10 @@ from facehub.errors import BadPhoto, BadSetting, UnknownIdentity
 from facehub.identity import CONSENT, Identity, read
 
 from . import pieces
-from .handlers import in_a_sentence
 from .hub_handlers import HubHandlers
 from .jobs import Jobs
 from .runs import Looked, Report
+from .sentences import in_a_sentence
 from .visits import Visits
 
 THUMBNAIL_PX = 160
@@ -101,12 +101,12 @@ class TrainHandlers:
         session = _session(request)
         key = key or self._draft(session)
         progress(0.0, desc="Taking the photos in")
-        paths = [Path(file) for file in files]
+        paths, folder = [Path(file) for file in files], self.visits.folder(session)
         self.jobs.add(key, paths)
         self.visits.drop(paths)
         report = self.jobs.look(key, lambda done, total: progress(0.9 * done / total, desc=f"{done} of {total} photos looked at"))
         progress(0.95, desc="Making small pictures")
-        return self._photos(key, report, session)
+        return self._photos(key, report, folder)
 
     @in_a_sentence
     def start(
@@ -160,8 +160,7 @@ class TrainHandlers:
             raise BadSetting("Paste the key that was shown when the training began.")
         view = self._view(key, request)
         report = self.jobs.report(key)
-        session = _session(request)
-        return Run(*(self._photos(key, report, session) if report else Photos(key, "", [], [])), *view)
+        return Run(*(self._photos(key, report, self.visits.folder(_session(request))) if report else Photos(key, "", [], [])), *view)
 
     @in_a_sentence
     def remembered(self, key: str, request: gr.Request | None = None) -> Run:
@@ -259,8 +258,7 @@ class TrainHandlers:
         self._shown[session, key, source.name] = (stamp, copy)
         return copy
 
-    def _photos(self, key: str, report: Report, session: str | None) -> Photos:
-        folder = self.visits.folder(session)
+    def _photos(self, key: str, report: Report, folder: Path) -> Photos:
         pictures = [(photo, _thumbnail(photo, folder)) for photo in report.photos]
         kept = [(small, photo.name) for photo, small in pictures if not photo.reason]
         left_out = [

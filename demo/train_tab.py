@@ -5,8 +5,8 @@ import functools
 from collections.abc import Callable
 
 import gradio as gr
-from gradio.data_classes import FileData, ListFiles
 
+from . import asked
 from .handlers import BASIS
 from .look import AT_ONCE, shown, tiles
 from .train_handlers import Run, TrainHandlers, View
@@ -42,7 +42,7 @@ def train_tab(training: TrainHandlers, page: gr.Blocks, *, login: bool = False) 
     """Gives the run's key, hidden, and the button that takes what came of it to the swap tab. `login`: people publish under their own name."""
     missing = training.jobs.tools.missing()
     with gr.Tab("Train a face", id="train"), gr.Column(elem_id="train"):
-        key = gr.Textbox(visible=False)
+        key = gr.Textbox(label="Its key", visible=False)
         timer = gr.Timer(POLL_SECONDS, active=False)
         gr.Markdown(f"**Training is not set up here.** {missing}", visible=bool(missing), elem_id="not-set-up")
         with gr.Row(elem_id="set-up"):
@@ -52,7 +52,7 @@ def train_tab(training: TrainHandlers, page: gr.Blocks, *, login: bool = False) 
                 dropped = gr.File(
                     label="Photos of one person", file_count="multiple", file_types=PHOTOS, height=150, elem_id="dropped", elem_classes="framed"
                 )
-                dropped.preprocess = as_dropped
+                dropped.preprocess = asked.files
                 told = gr.Markdown(elem_id="photos-told")
                 anew = gr.Button("Remove these photos", size="sm", elem_id="anew")
             with gr.Column(min_width=300):
@@ -106,6 +106,10 @@ def train_tab(training: TrainHandlers, page: gr.Blocks, *, login: bool = False) 
             known = gr.Textbox(label="Its key", scale=4, elem_id="known-key")
             back = gr.Button("Open it", elem_id="back")
 
+    for box in (key, title, basis, whose, scope, date, contact, licence, repository, token, known):
+        box.preprocess = asked.text(str(box.label))
+    access.preprocess = asked.choice("Who may use it", [word for _, word in ACCESS])
+
     photos, view = [key, told, kept, left_out], [keep, status, curves, preview, measures, saved, timer]
     form = [key, title, basis, whose, scope, date, contact, licence]
     dropped.upload(
@@ -140,8 +144,3 @@ def timed(handler: Callable[..., View | Run]) -> Callable[..., tuple]:
         return (*seen, gr.Timer(active=at_work))
 
     return wrapped
-
-
-def as_dropped(payload: ListFiles | FileData | None) -> list[str]:
-    """gr.File would leave an empty file behind for each, and refuse in its own words; training has a sentence for each photo that is none."""
-    return [file.path for file in (payload.root if isinstance(payload, ListFiles) else filter(None, [payload]))]

@@ -3,19 +3,24 @@
 gradio keeps an upload under a hash of its content, so two people who upload one file share one path, and whoever leaves first must not take it
 from the other, who may be waiting in the queue. Each upload is therefore also linked into its visitor's folder, and the shared path is deleted
 a little after they left, unless somebody claimed it or uploaded it anew meanwhile. What is left behind (uploads that nobody used, broken
-connections) falls to age.
+connections) falls to age, and what a process leaves that was killed, to the next one that starts.
 """
 
 import atexit
+import contextlib
+import fcntl
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from facehub.errors import BadPhoto, BadSetting
 
 KEEP_SECONDS = 30 * 60.0
 """How long files stay when nobody says goodbye."""
@@ -24,11 +29,48 @@ GRACE_SECONDS = 60.0
 """How long an upload outlives the visit, for others in the queue who share it."""
 
 
+BROKEN_OFF_SECONDS = 120.0
+"""After how long without a byte an upload will not go on (longer than `Limits.pause_seconds`)."""
+
+SWEEP_SECONDS = 20.0
+
+PART = "tmp"
+"""How gradio's names of uploads begin that are not whole yet; a whole one lies in a folder."""
+
+PREFIX, LOCK = "facehub-page-", ".lock"
+
+
 def private_folder() -> Path:
-    """A folder for the uploads of this process alone, deleted when it ends."""
-    folder = Path(tempfile.mkdtemp(prefix="facehub-"))
+    """A folder for this process alone, deleted when it ends. What an earlier one left that was killed is deleted now.
+
+    Whose process still lives is told by a lock, which the system lets go of when it dies, however it dies.
+    """
+    root = Path(tempfile.gettempdir())
+    for other in root.glob(f"{PREFIX}*"):
+        _clear_if_left(other)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
+    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+def _clear_if_left(folder: Path) -> None:
+    """Deletes a folder of ours whose process is dead."""
+    try:
+        status = folder.lstat()
+        if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode):
+            return
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_NOFOLLOW)
+    except OSError:
+        return  # somebody else's, or not finished yet
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    except OSError:
+        pass  # it lives
+    finally:
+        os.close(lock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +115,8 @@ class Visits:
             visit = self._visits.pop(session, None) if session else None
             if visit is None:
                 return
-            stamps = {upload: _stamp(own) for upload, own in visit.uploads.items()}
-            shutil.rmtree(visit.home, ignore_errors=True)
+            stamps = {upload: _stamp(own) for upload, own in visit.uploads.items() if own.exists()}
+            _remove(visit.home)
         if stamps:
             timer = threading.Timer(self.grace_seconds, self._drop, [stamps])
             timer.daemon = True
@@ -85,12 +127,29 @@ class Visits:
         self._drop({file: _stamp(file) for file in files if self.cache in file.parents and file.exists()})
 
     def sweep(self) -> None:
-        """Deletes the folders of visitors for whom nothing was done in `keep_seconds`."""
+        """Deletes the folders of visitors for whom nothing was done in `keep_seconds`, uploads of that age, and such as broke off."""
         with self._lock:
-            for home in self.root.iterdir() if self.root.exists() else ():
-                if time.time() - home.stat().st_mtime > self.keep_seconds:
-                    shutil.rmtree(home, ignore_errors=True)
+            for home in _inside(self.root):
+                if _age(home) > self.keep_seconds:
+                    _remove(home)
             self._visits = {session: visit for session, visit in self._visits.items() if visit.home.exists()}
+            for place in _inside(self.cache):
+                if place.is_dir() and place != self.root:
+                    for upload in _inside(place):
+                        if upload.is_file() and _age(upload) > self.keep_seconds:
+                            upload.unlink(missing_ok=True)
+                elif place.name.startswith(PART) and _age(place) > BROKEN_OFF_SECONDS:
+                    place.unlink(missing_ok=True)
+
+    def watch(self) -> None:
+        """Sweeps every `SWEEP_SECONDS` from now on, also while nobody comes."""
+
+        def on() -> None:
+            while True:
+                time.sleep(SWEEP_SECONDS)
+                self.sweep()
+
+        threading.Thread(target=on, name="sweep", daemon=True).start()
 
     def _visit(self, session: str | None) -> Visit:
         new = Visit(self.root / secrets.token_urlsafe(16))
@@ -104,10 +163,43 @@ class Visits:
                     upload.unlink()
 
 
+@contextlib.contextmanager
+def still_there(folder: Path) -> Iterator[None]:
+    """Whoever has left took their folder along: then there is nothing to write, and nobody to tell."""
+    try:
+        yield
+    except (OSError, BadSetting) as problem:
+        if folder.is_dir():
+            raise
+        raise BadPhoto("The page was closed before the picture was finished.") from problem
+
+
 def _folder(visit: Visit) -> Path:
     folder = visit.home / secrets.token_urlsafe(6)
     folder.mkdir(parents=True)
     return folder
+
+
+def _inside(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _age(path: Path) -> float:
+    """Seconds since it was written to; none where it is gone already."""
+    try:
+        return time.time() - path.lstat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _remove(home: Path) -> None:
+    """A visitor's folder, out of the way at once: what is still being written into it is refused, rather than left."""
+    gone = home.with_name(f".gone-{home.name}")
+    try:
+        os.replace(home, gone)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _stamp(file: Path) -> tuple[int, int]:

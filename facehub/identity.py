@@ -171,11 +171,11 @@ def check_consent(consent: dict) -> None:
     if missing:
         raise BadIdentity(f"consent.json lacks {'; '.join(missing)}: without it a face may not be used.")
     if unknown := sorted(consent.keys() - CONSENT.keys()):
-        raise BadIdentity(f"consent.json has the key {unknown[0]!r}, which is not known: use {', '.join(CONSENT)}.")
+        raise BadIdentity(f"consent.json has the key {_quoted(unknown[0])}, which is not known: use {', '.join(CONSENT)}.")
     if consent["basis"] not in BASES:
-        raise BadIdentity(f"consent.json says basis {consent['basis']!r}: it must be {CONSENT['basis']}.")
+        raise BadIdentity(f"consent.json says basis {_quoted(consent['basis'])}: it must be {CONSENT['basis']}.")
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", consent["date"]):
-        raise BadIdentity(f"consent.json says date {consent['date']!r}: write it as YYYY-MM-DD.")
+        raise BadIdentity(f"consent.json says date {_quoted(consent['date'])}: write it as YYYY-MM-DD.")
 
 
 def check_metrics(metrics: dict) -> None:
@@ -188,7 +188,7 @@ def check_metrics(metrics: dict) -> None:
         if isinstance(value, (dict, list)) and depth < 4 and len(left) < 5000:
             left += [(part, depth + 1) for part in (value.values() if isinstance(value, dict) else value)]
         elif not (_number(value) or value is None or isinstance(value, bool) or (isinstance(value, str) and len(value) <= 1000)):
-            held = f"metrics.json holds {str(value)[:40]!r}"
+            held = f"metrics.json holds {_quoted(value)}"
             raise BadIdentity(f"{held}, but finite numbers and short texts are all it may hold: measure the identity again.")
 
 
@@ -199,22 +199,27 @@ def _number(value: object) -> bool:
 def _check_config(config: dict) -> None:
     kinds = {"schema": int, "name": str, "title": str, "size": int, "network": str}
     if config.get("schema") != SCHEMA:
-        raise BadIdentity(f"config.json has schema {config.get('schema')!r}, but this program reads {SCHEMA}: get a newer program or identity.")
+        raise BadIdentity(f"config.json has schema {_quoted(config.get('schema'))}, but this program reads {SCHEMA}: get a newer one.")
     if missing := sorted(kinds.keys() - config.keys()):
         raise BadIdentity(f"config.json lacks {missing[0]!r}.")
     if unknown := sorted(config.keys() - kinds.keys()):
-        raise BadIdentity(f"config.json has the key {unknown[0]!r}, which schema {SCHEMA} does not know.")
+        raise BadIdentity(f"config.json has the key {_quoted(unknown[0])}, which schema {SCHEMA} does not know.")
     for key, kind in kinds.items():
         if type(config[key]) is not kind:
-            raise BadIdentity(f"config.json says {key} {config[key]!r}, but it must be {'a whole number' if kind is int else 'a text'}.")
+            raise BadIdentity(f"config.json says {key} {_quoted(config[key])}, but it must be {'a whole number' if kind is int else 'a text'}.")
     if not NAME.fullmatch(config["name"]):
-        raise BadIdentity(f"config.json says name {config['name'][:80]!r}: it must be up to 64 small letters, digits, - and _.")
+        raise BadIdentity(f"config.json says name {_quoted(config['name'])}: it must be up to 64 small letters, digits, - and _.")
     if not 1 <= len(config["title"]) <= 80 or not config["title"].isprintable():
         raise BadIdentity("config.json says a title that cannot be shown: it must be 1 to 80 printable characters.")
     if config["size"] not in JOINT:
-        raise BadIdentity(f"config.json says size {config['size']}: it must be one of {', '.join(map(str, JOINT))}.")
+        raise BadIdentity(f"config.json says size {_quoted(config['size'])}: it must be one of {', '.join(map(str, JOINT))}.")
     if config["network"] != NETWORK:
-        raise BadIdentity(f"config.json says network {config['network'][:80]!r}, but this program knows {NETWORK!r}.")
+        raise BadIdentity(f"config.json says network {_quoted(config['network'])}, but this program knows {NETWORK!r}.")
+
+
+def _quoted(value: object) -> str:
+    """A value as a sentence can hold it: whoever made the file may have written anything there."""
+    return "a group of values" if isinstance(value, (dict, list)) else repr(value)[:60]
 
 
 @functools.lru_cache(32)

@@ -53,7 +53,7 @@ def record(info: "ModelInfo", *, size: int | None = None) -> Record:
     """What a hub's answer says; `size` in bytes where the files are known."""
     from .manifest import MAX_SAMPLES, SAMPLE
 
-    card = vars(info.card_data) if info.card_data is not None else {}  # not its methods: a card may have keys of their names
+    card = getattr(info.card_data, "__dict__", {})  # not its methods: a card may have keys of their names
     tags = tuple(plain(tag, 80) for tag in (info.tags or [])[:100])
     basis = next((b for tag in tags if (b := tag.removeprefix("consent-")) in BASES and b != tag), "")
     pixels = next((int(found[1]) for tag in tags if (found := re.fullmatch(r"(\d{1,4})px", tag))), None)

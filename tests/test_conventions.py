@@ -8,6 +8,8 @@ import sys
 
 import torch
 
+from demo import asked
+from demo.limits import Limits
 from facehub import image
 from facehub.alignment import align, paste, place
 from facehub.faces import Finder
@@ -24,10 +26,10 @@ SOURCES = [p for folder in ("facehub", "train", "demo") for p in (ROOT / folder)
 
 def test_the_snippets_run(monkeypatch):
     monkeypatch.chdir(ROOT)
-    known = (torch, image, align, paste, place, Finder, Learned, invert, move, warp, losses, plain, wanted)
-    names = {thing.__name__.split(".")[-1]: thing for thing in known}
+    known = (torch, image, align, paste, place, Finder, Learned, invert, move, warp, losses, plain, wanted, asked)
+    names = {thing.__name__.split(".")[-1]: thing for thing in (*known, Limits)}
     snippets = re.findall(r"```python\n(.*?)```", (ROOT / "CONVENTIONS.md").read_text(), re.S)
-    assert len(snippets) == 7
+    assert len(snippets) == 8
     for snippet in snippets:
         exec(snippet, names)
 

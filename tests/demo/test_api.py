@@ -10,6 +10,7 @@ import torch
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from benchmarks.visitor import Visitor, named
 from demo.page import build
 from facehub import image
 from facehub.provenance import read_mark
@@ -111,10 +112,10 @@ def test_files_of_the_server_are_out_of_reach(url, handlers, identities):
     """A caller names a path of the server instead of an upload; another asks for one outside the cache."""
     secret = handlers.visits.cache.parent / "secret.png"
     image.write(secret, photo_of((9, 8, 7)), generated=False)
-    data = [{"path": str(secret), "meta": {"_type": "gradio.FileData"}}, "ada", 1.0, "all"]
-    answer = httpx.post(f"{url}gradio_api/run/swap", json={"data": data})
-    assert answer.status_code == 500
-    assert "secret" not in str(answer.json().get("data"))
+    with Visitor(url) as visitor:
+        said = visitor.call("swap", named(str(secret)), "ada", 1.0, "all")
+    assert said.values is None
+    assert "secret" not in said.sentence
     assert httpx.get(f"{url}gradio_api/file={secret}").status_code == 403
     assert httpx.get(f"{url}gradio_api/file={identities[0].samples[0]}").status_code == 200
 

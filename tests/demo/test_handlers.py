@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from demo import pictures
 from demo.check_tab import Checks, shown
-from demo.handlers import Handlers, chosen, label_setting, plain
+from demo.handlers import Handlers
+from demo.sentences import plain
+from demo.wishes import chosen, label_setting
 from facehub import credentials, image, label
 from facehub.checker import Layer, Report
 from facehub.errors import BadSetting

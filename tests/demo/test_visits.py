@@ -1,11 +1,14 @@
 """Whose files are whose, and when they go."""
 
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from demo.visits import Visits
+from demo.visits import Visits, private_folder
 
 from .conftest import files_in
 
@@ -112,3 +115,52 @@ def test_without_goodbye_age_takes_them(visits):
 def test_a_caller_without_a_session_is_kept_apart(visits):
     assert visits.folder(None).parent != visits.folder(None).parent
     visits.forget(None)
+
+
+def test_uploads_that_nobody_used_fall_to_age(visits):
+    old, new, broken, going = uploaded(visits, b"old"), uploaded(visits, b"new"), visits.cache / "tmpold", visits.cache / "tmpnew"
+    for file in (broken, going):
+        file.write_bytes(b"half a photo")
+    os.utime(old, (0, time.time() - visits.keep_seconds - 1))
+    os.utime(broken, (0, time.time() - 121))
+    visits.sweep()
+    assert files_in(visits.cache) == [going, new] or files_in(visits.cache) == [new, going]
+
+
+def test_who_left_takes_along_what_is_written_just_then(visits):
+    """A folder that is deleted while something goes on writing into it would stay."""
+    folder = visits.folder("one")
+    with (folder / "result.png").open("wb") as written:
+        visits.forget("one")
+        written.write(b"pixels")
+        with pytest.raises(FileNotFoundError):
+            (folder / "another.png").write_bytes(b"pixels")
+    assert not files_in(visits.cache)
+
+
+ANOTHER = """
+import sys
+from demo.visits import private_folder
+folder = private_folder()
+(folder / "photo.png").write_bytes(b"pixels")
+print(folder, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_a_dead_process_left_goes_and_what_a_living_one_has_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": environment, "cwd": Path(__file__).parents[2]}
+    dead, living = (subprocess.Popen([sys.executable, "-c", ANOTHER], **pipes) for _ in range(2))
+    folders = [Path(process.stdout.readline().strip()) for process in (dead, living)]
+    others = tmp_path / "facehub-page-of-somebody-else"
+    others.mkdir()
+    dead.kill()
+    dead.wait()
+    try:
+        own = private_folder()
+        assert [folder.exists() for folder in (*folders, others, own)] == [False, True, True, True]
+    finally:
+        living.kill()
+        living.wait()

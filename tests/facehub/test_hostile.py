@@ -204,6 +204,26 @@ def test_schema_bombs(loopback, hub, folder, bomb):
     refused(hub, r"config\.json", log=loopback.log)
 
 
+@pytest.mark.parametrize("name, value", [
+    ("config.json", {"schema": [0] * 500}), ("config.json", {"name": "../" * 900}), ("config.json", {"size": "A" * 5000}),
+    ("config.json", {"network": [[["x" * 900]]]}), ("config.json", {"k" * 900: 1}), ("consent.json", {"basis": "A" * 5000}),
+    ("consent.json", {"date": "2026-11-24" * 500}), ("consent.json", {"k" * 900: "x"}),
+])  # fmt: skip
+def test_values_that_are_quoted_are_cut(loopback, hub, folder, name, value):
+    """Found by scripts/fuzz: a refusal held the whole value."""
+    record = json.loads((folder / name).read_text()) | value
+    loopback.put("ada/face", folder, extra={name: json.dumps(record).encode()})
+    refused(hub, name, log=loopback.log)
+
+
+@pytest.mark.parametrize("card", ["text", 5, [], [1], True])
+def test_a_listing_whose_card_is_none(loopback, hub, folder, card):
+    """Found by scripts/fuzz: the client hands on what a hub sends there."""
+    loopback.put("ada/face", folder)
+    loopback.fail("GET /api/models/ada/face", change=lambda body: json.dumps(json.loads(body) | {"cardData": card}).encode())
+    assert hub.look("ada/face").record.title == "face"
+
+
 @pytest.mark.parametrize("name, data", [
     ("metrics.json", b'{"a":' * 150_000), ("training.json", b"[" * 900_000), ("consent.json", b"{}"), ("training.json", b"[]"),
     ("metrics.json", json.dumps({"table": "x"}).encode()), ("metrics.json", json.dumps({"table": {"blended": {"light": "x"}}}).encode()),

@@ -108,6 +108,19 @@ def test_floats_with_holes():
     np.testing.assert_array_equal(got[1:], pixels(channels=1)[1:, :, 0])
 
 
+def test_floats_of_any_size_are_spread_over_their_own_range():
+    """Differences that no float holds among them."""
+    ramp = np.linspace(0, 1, 70 * 90, dtype=np.float64).reshape(70, 90)
+    for low, high in ((-1.0, 3.0), (0.0, 1e-3), (-3.4e38, 3.4e38), (1e30, 1.5e30), (-1e-30, 0.0)):
+        values = (low + (high - low) * ramp).astype(np.float32)
+        got = read(saved(Image.fromarray(values), "TIFF")).photo[0].numpy()
+        span = 1.0 if low >= 0 and high <= 1 else max(float(values.max()) - float(values.min()), 1e-12)
+        expected = (values.astype(np.float64) - (0.0 if span == 1.0 else values.min())) / span * 255
+        assert np.abs(got - expected.clip(0, 255)).max() <= 0.51, (low, high)
+    constant = read(saved(Image.fromarray(np.full((70, 90), 1e30, np.float32)), "TIFF")).photo
+    assert constant.max() == 0
+
+
 def test_icc_profile_is_converted():
     """The same colour in another space: Lab's (L 60, a 40, b 20) becomes what the profile says, not its bytes."""
     lab = Image.new("LAB", (80, 70), (153, 168, 148))

@@ -1,0 +1,78 @@
+"""The page's Blocks: between the door and the handlers each value of a call gets the form that its input takes, or is refused in a sentence."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.data_classes import ListFiles
+from gradio.utils import is_static_file
+
+from facehub.errors import BadPhoto, BadSetting
+
+from .sentences import in_a_sentence, toast
+
+NO_FETCHING = "A picture has to be sent to this page: it fetches none from an address, so upload the file instead."
+GONE = "This photo has been deleted, as all are when a page closes or after half an hour: please add it once more."
+NO_FILE = "This is no file that was uploaded here: drop one in, or send it to /gradio_api/upload first."
+
+log = logging.getLogger(__name__)
+
+
+class Reception(gr.Blocks):
+    """gradio fetches whatever address a call names, for any of its inputs, and meets what an input cannot take with a traceback in the log. Here
+    nothing is fetched: a file is an upload in `cache` or one that the page shows anyway, and everything else a plain value."""
+
+    def __init__(self, cache: Path, **options: Any):
+        super().__init__(**options)
+        self.cache = cache.resolve()
+
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        """The values for the handler. Raises gr.Error with a sentence; the log has a line."""
+        taken = self._taken(block_fn, inputs)
+        try:
+            return await super().preprocess_data(block_fn, taken, *args, **kwargs)
+        except gr.Error as refused:
+            if not refused.print_exception:
+                raise
+            log.warning("%s refused: %s", block_fn.api_name, refused.message)
+            raise toast(f"A value is none of those that {block_fn.api_name} takes: see /?view=api.") from refused
+        except (ValueError, TypeError, OSError) as problem:
+            log.warning("%s refused: %s", block_fn.api_name, type(problem).__name__)
+            raise toast(f"A value is none of those that {block_fn.api_name} takes: see /?view=api.") from problem
+
+    @in_a_sentence
+    def _taken(self, block_fn: Any, inputs: list[Any]) -> list[Any]:
+        blocks = list(block_fn.inputs)
+        if len(inputs) < len(blocks):
+            raise BadSetting(f"{block_fn.api_name} takes {len(blocks)} values, but got {len(inputs)}: see /?view=api.")
+        return [self._value(block, value) for block, value in zip(blocks, inputs, strict=False)]
+
+    def _value(self, block: Any, value: object) -> object:
+        if block.stateful or value is None:
+            return None  # what a session remembers is not the caller's to send
+        model = getattr(block, "data_model", None)
+        if model is ListFiles:
+            return [self._file(one) for one in (value if isinstance(value, list) else [value])]
+        if "path" in getattr(model, "model_fields", ()):
+            return self._file(value)
+        if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(part, (dict, list)) for part in value)):
+            raise BadSetting(f"{block.label or 'A value'} is a group of values, but must be a plain one: see /?view=api.")
+        return value
+
+    def _file(self, value: object) -> dict[str, Any]:
+        """A file's path alone, once it was seen to be one that this caller may name."""
+        path = value.get("path") if isinstance(value, dict) else value
+        if not isinstance(path, str) or not path or len(path) > 4000 or not path.isprintable():
+            raise BadPhoto(NO_FILE)
+        if "://" in path or path.startswith(("http:", "https:", "data:", "file:")):
+            raise BadPhoto(NO_FETCHING)
+        whole = Path(path).absolute()
+        if ".." in whole.parts or any(len(part.encode()) > 255 for part in whole.parts):
+            raise BadPhoto(NO_FILE)
+        if not is_static_file(path):
+            if not whole.resolve().is_relative_to(self.cache):
+                raise BadPhoto(NO_FILE)
+            if not whole.is_file():
+                raise BadPhoto(GONE)
+        return {"path": path, "meta": {"_type": "gradio.FileData"}}

@@ -1,0 +1,42 @@
+"""What visitors and the operator ask for, in words, as the pipeline takes it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import gradio as gr
+
+from facehub.errors import BadSetting
+from facehub.provenance import Marks
+from facehub.swap import Which
+
+LABELLED = Marks(label=True)
+"""All marks, the visible one too: what a page puts on unless its operator wants otherwise."""
+
+
+def chosen(faces: str) -> Which:
+    """What was asked for, as a Swapper takes it: a word or a number from 0."""
+    if faces == "all" or faces == "largest":
+        return faces
+    if faces.isdecimal() and len(faces) < 4:
+        return int(faces)
+    raise BadSetting(f'Faces "{faces}" is no choice: use "all", "largest" or a number, where 0 is the largest face.')
+
+
+def clicked(names: Sequence[str], event: gr.SelectData) -> str:
+    """The name behind a card. Raises BadSetting when a caller made the click up."""
+    index = getattr(event, "index", None)
+    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(names):
+        raise BadSetting("This card is not there any more: choose another one.")
+    return names[index]
+
+
+def stem(file: Path) -> str:
+    """An upload's name without suffix, short enough for what is made of it."""
+    return file.stem.encode()[:80].decode(errors="ignore")
+
+
+def label_setting(word: str) -> dict:
+    """What the operator's word for the visible mark (on, choice or off) means to `Handlers`. Another word ends the program with a sentence."""
+    if word not in ("on", "choice", "off"):
+        raise SystemExit(f'FACEHUB_LABEL is "{word}": set it to on, choice (each visitor decides) or off.')
+    return {"marks": Marks(label=word != "off"), "label_optional": word == "choice"}
