@@ -1,6 +1,6 @@
-"""The command line: `python -m facehub swap PHOTO... --identity NAME --out RESULT`, `identities`, `check`; search, look, pull and push for a hub.
+"""The command line: `python -m facehub swap PHOTO... --identity NAME --out RESULT`, `video`, `identities`, `check`; `search`, `look`, `pull`, `push`.
 
-Exit codes: 0 all done; 2 wrong use; 1 something could not be done, told in one sentence each on stderr; 3 from `check`: the picture is not marked.
+Exit codes: 0 all done; 2 wrong use; 1 something could not be done, told in one sentence each on stderr; 3 from `check`: the file is not marked.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from . import sharing
+from . import film_command, sharing
 from .errors import BadSetting, FaceHubError
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("identities", help="list the identities at hand")
     listing.add_argument("--json", action="store_true", help="print one JSON object an identity")
     sharing.add_to(commands)
-    check = commands.add_parser("check", help="look whether a picture says that it was generated")
+    film_command.add_to(commands)
+    check = commands.add_parser("check", help="look whether a picture or video says that it was generated")
     check.add_argument("file", type=pathlib.Path, metavar="FILE")
     check.add_argument("--json", action="store_true", help="print one JSON object")
     return flags
@@ -180,10 +181,15 @@ def check_file(arguments: argparse.Namespace) -> int:
     return 0 if report.marked else 3
 
 
+def swap_video(arguments: argparse.Namespace) -> int:
+    return film_command.film_one(arguments, chosen_device(arguments.device))
+
+
 def main() -> int:
     arguments = parser().parse_args()
     try:
-        return {"swap": swap_photos, "identities": list_identities, "check": check_file, **sharing.COMMANDS}[arguments.command](arguments)
+        commands = {"swap": swap_photos, "video": swap_video, "identities": list_identities, "check": check_file, **sharing.COMMANDS}
+        return commands[arguments.command](arguments)
     except FaceHubError as problem:
         print(problem, file=sys.stderr)
     except KeyboardInterrupt:
