@@ -35,7 +35,10 @@ XMP_BOX = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 
 
 class Writer:
-    """A film that is being written, for the frames of another one. `silent`: codecs of sound tracks that the container cannot hold."""
+    """A film that is being written, for the frames of another one.
+
+    `silent`: the codecs of sound tracks that the container cannot hold, each with the suffixes of those that can.
+    """
 
     def __init__(self, path: pathlib.Path, film: Film, colours: tuple[int, int, int]):
         """`path` ends in one of SUFFIXES and is written over. Raises BadSetting where it cannot be."""
@@ -102,12 +105,14 @@ class _Sound:
 
     def __init__(self, film: Film, target: av.container.OutputContainer, kind: str):
         self._source = opened(film.path)
-        self._shift, self.silent, self._next, self._tracks = film.start, (), None, {}
+        self._shift, self._next, self._tracks = film.start, None, {}
+        self.silent: dict[str, list[str]] = {}
         for track in self._source.streams.audio:
             if track.codec_context and _holds(kind, track):
                 self._tracks[track.index] = target.add_stream_from_template(track)
             else:
-                self.silent += (track.codec_context.name if track.codec_context else "unknown",)
+                name = track.codec_context.name if track.codec_context else "unknown"
+                self.silent[name] = [suffix for suffix, other in SUFFIXES.items() if track.codec_context and _holds(other, track)]
         wanted = [track for track in self._source.streams.audio if track.index in self._tracks]
         self._packets = self._source.demux(wanted) if wanted else iter(())
 

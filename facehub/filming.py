@@ -35,6 +35,8 @@ BATCH = 4
 AHEAD = 2
 """Batches that a thread may be ahead of the next."""
 
+THREAD = "facehub film"
+
 SETTLED_S = 1.0
 """How long the pace is watched before the time left is told."""
 
@@ -83,7 +85,7 @@ def film(
     strength: float = 1.0,
     marks: Marks | None = None,
     origin: Origin | None = None,
-    tracker: Tracker | None = None,
+    tracker: Callable[[Frame, float], Tracked] | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     stop: threading.Event | None = None,
 ) -> Filmed:
@@ -137,7 +139,7 @@ def checked(target: pathlib.Path, source: pathlib.Path, faces: str = "all", stre
         raise BadSetting(f"Strength is {strength}, but must lie between 0 (the input) and 1 (the full swap).")
 
 
-def tracked(source: Reader, tracker: Tracker, faces: str, told: _Told) -> Generator[tuple[Shot, Tracked], None, None]:
+def tracked(source: Reader, tracker: Callable[[Frame, float], Tracked], faces: str, told: _Told) -> Generator[tuple[Shot, Tracked], None, None]:
     """Each frame with the faces in it that are to be swapped."""
     kept: int | None = None
     for shot in source:
@@ -206,7 +208,7 @@ def ahead(items: Generator[T, None, None], depth: int) -> Generator[T, None, Non
         if not over.is_set():
             line.put((end, problem))
 
-    thread = threading.Thread(target=work, name="facehub film", daemon=True)
+    thread = threading.Thread(target=work, name=THREAD, daemon=True)
     thread.start()
     try:
         while (got := line.get())[0] is not end:
@@ -258,12 +260,13 @@ def _progress(done: int, total: int | None, spent_s: float) -> Progress:
     return Progress(done, total, left)
 
 
-def _notes(source: Reader, target: pathlib.Path, silent: tuple[str, ...], done: int) -> tuple[str, ...]:
+def _notes(source: Reader, target: pathlib.Path, silent: dict[str, list[str]], done: int) -> tuple[str, ...]:
     name, notes = source.path.name, []
     if source.cut_off:
         notes.append(f"{name} was cut off: what is whole of it, {done / float(source.film.rate):.1f} seconds, was swapped.")
     if source.damaged:
         notes.append(f"{source.damaged} damaged or odd frames of {name} were left out.")
-    if silent:
-        notes.append(f"The sound ({', '.join(silent)}) was left out, because {target.suffix} cannot hold it as it is: write an .mkv to keep it.")
+    for codec, suffixes in silent.items():
+        way = f"{' or '.join(suffixes)} can" if suffixes else "convert it to AAC first"
+        notes.append(f"Sound ({codec}) was left out, because {target.suffix} cannot hold it as it is: {way}.")
     return tuple(notes)
