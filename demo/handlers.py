@@ -8,6 +8,7 @@ away carries the mark of a generated picture.
 import functools
 import html
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -112,6 +113,7 @@ class Handlers:
         self._copies: dict[tuple[str | None, str], list[str]] = {}
         self._swapper, self._keep = swapper, keep
         self._loaded: dict[Path, Swapper] = {}
+        self._loading = threading.Lock()
 
     @in_a_sentence
     def swap(
@@ -134,12 +136,12 @@ class Handlers:
         session = request.session_hash if request else None
         progress(0.05, desc="Reading the photo")
         start = time.perf_counter()
-        which, one, file, marks = chosen(str(faces)), self.find(identity, session), self.upload(photo, session), self._marks(label)
+        which, one, file, marks = chosen(str(faces)), self.find(identity, session), self.upload(photo, session), self.marks_for(label)
         picture = image.read(file)
         seconds = {"read": time.perf_counter() - start}
 
         progress(0.2, desc=f"Loading {one.title}")
-        swapper = self._load(one)
+        swapper = self.load(one)
 
         progress(0.3, desc="Looking for faces")
         start = time.perf_counter()
@@ -175,12 +177,12 @@ class Handlers:
         if len(identities) > MOST_AT_ONCE:
             raise BadSetting(f"{len(identities)} faces are more than the {MOST_AT_ONCE} that can be compared at once: choose fewer.")
         which, ones = chosen(str(faces)), [self.find(name, session) for name in identities]
-        file, marks = self.upload(photo, session), self._marks(label)
+        file, marks = self.upload(photo, session), self.marks_for(label)
         picture, folder = image.read(file), self.visits.folder(session)
         found, compared = None, []
         for number, one in enumerate(ones):
             progress((number + 0.5) / len(ones), desc=f"Swapping in {one.title}")
-            swapper = self._load(one)
+            swapper = self.load(one)
             found = found or swapper.finder(picture.photo[None])
             swapped = swapper(picture.photo[None], faces=which, strength=float(strength), found=found)
             path = folder / f"{file.stem[:80]}-{one.name}-{number}.png"
@@ -257,12 +259,13 @@ class Handlers:
         titles = [f"{one.title} ({one.repo})" if one.repo else one.title for one in ones]
         return [((self._samples(name, session) or [str(NO_SAMPLE)])[0], title) for name, title in zip(names, titles, strict=True)]
 
-    def _load(self, one: Identity) -> Swapper:
+    def load(self, one: Identity) -> Swapper:
         """The pipeline of an identity, loaded or still there."""
-        swapper = self._loaded.pop(one.folder, None) or self._swapper(one)
-        self._loaded[one.folder] = swapper
-        for folder in list(self._loaded)[: -self._keep]:
-            del self._loaded[folder]
+        with self._loading:
+            swapper = self._loaded.pop(one.folder, None) or self._swapper(one)
+            self._loaded[one.folder] = swapper
+            for folder in list(self._loaded)[: -self._keep]:
+                del self._loaded[folder]
         return swapper
 
     def _there(self, name: str, session: str | None) -> bool:
@@ -281,7 +284,8 @@ class Handlers:
             earlier = self._copies[session, name] = pictures.copies(one.samples, self.visits.folder(session))
         return earlier
 
-    def _marks(self, label: bool) -> Marks:
+    def marks_for(self, label: bool) -> Marks:
+        """The marks that a visitor gets. Raises BadSetting where they would leave out the visible one and may not."""
         if not label and self.marks.label and not self.label_optional:
             raise BadSetting("The visible AI mark cannot be left out here: whoever runs this page has turned it on for everybody.")
         return replace(self.marks, label=self.marks.label and bool(label))

@@ -4,11 +4,11 @@ A mark that is found was put there by somebody; that none is found proves nothin
 program only. What the marks can and cannot prove is in docs/responsible-use.md.
 """
 
+import io
 import mmap
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import BinaryIO
 
 from jaxtyping import UInt8
 from torch import Tensor
@@ -84,7 +84,7 @@ def check_video(path: str | os.PathLike) -> Report:
         return Report((_manifest(file, "video"), _statement(content), _watermark(some, "video")), "video")
 
 
-def _manifest(file: bytes | BinaryIO, what: str = "picture") -> Layer:
+def _manifest(file: bytes | io.BufferedIOBase, what: str = "picture") -> Layer:
     name, title = "manifest", "Signed manifest"
     signed = credentials.read(file)
     if signed is None:

@@ -8,7 +8,7 @@ kept, but for what could tell on the person.
 import io
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from .errors import BadSetting
 from .keys import Credential
@@ -37,6 +37,10 @@ SETTINGS = {
 }
 
 
+File = io.BufferedIOBase
+"""An open file, or bytes that act as one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signed:
     """What the manifest of a file says."""
@@ -63,7 +67,7 @@ def sign(file: bytes, format: str, credential: Credential, origin: Origin, water
 
 
 def sign_stream(
-    source: BinaryIO, target: BinaryIO, media: str, credential: Credential, origin: Origin, watermark: str = "", *, parent: BinaryIO | None = None
+    source: File, target: File, media: str, credential: Credential, origin: Origin, watermark: str = "", *, parent: File | None = None
 ) -> None:
     """The same for open files of any length. `parent` is the file that came in, `media` what C2PA calls the source's kind."""
     import c2pa
@@ -95,7 +99,7 @@ def sign_stream(
         raise BadSetting(f"The result could not be signed ({problem}): check the key and certificate that FACEHUB_SIGNING names.") from problem
 
 
-def read(file: bytes | BinaryIO) -> Signed | None:
+def read(file: bytes | File) -> Signed | None:
     """What a file's manifest says; None where it has none. Takes the bytes of a picture, or a video as an open file."""
     import c2pa
 
@@ -123,7 +127,7 @@ def read(file: bytes | BinaryIO) -> Signed | None:
     )
 
 
-def redactions(file: BinaryIO) -> list[str]:
+def redactions(file: File) -> list[str]:
     """Addresses of the assertions in a file's manifests that are private."""
     import c2pa
 
@@ -151,7 +155,7 @@ def media(file: bytes) -> str | None:
     return next((kind for start, kind in KINDS if file.startswith(start)), None)
 
 
-def _start(file: BinaryIO) -> bytes:
+def _start(file: File) -> bytes:
     """The first bytes of an open file, which is left at its beginning."""
     file.seek(0)
     start = file.read(16)
@@ -159,7 +163,7 @@ def _start(file: BinaryIO) -> bytes:
     return start
 
 
-def _add_parent(builder, parent: BinaryIO) -> None:
+def _add_parent(builder, parent: File) -> None:
     """The input as ingredient, under no name of its own: a file's name can be a person's."""
     import c2pa
 

@@ -198,24 +198,21 @@ def test_no_more_frames_are_held_however_long_the_film_is(tmp_path, source, swap
         with gone:
             alive -= 1
 
-    class Endless:
-        def __init__(self, reader):
-            self.film, self.path, self.cut_off, self.damaged = reader.film, reader.path, False, 0
-            self.first = next(iter(reader))
-
+    class Long(Reader):
         def __iter__(self):
             nonlocal alive, most
+            first = next(super().__iter__())
             for index in range(length):
-                photo = self.first.photo.clone()
+                photo = first.photo.clone()
                 with gone:
                     alive += 1
                     most = max(most, alive)
                 weakref.finalize(photo, died)
-                yield replace(self.first, photo=photo, pts=index * 512)
+                yield replace(first, photo=photo, pts=index * 512)
                 del photo
 
-    with Reader(source) as reader:
-        film(swapper, Endless(reader), tmp_path / "out.mp4", tracker=Told())
+    with Long(source) as reader:
+        film(swapper, reader, tmp_path / "out.mp4", tracker=Told())
     gc.collect()
     assert most <= filming.BATCH * (2 * filming.AHEAD + 4)
 

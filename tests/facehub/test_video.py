@@ -41,7 +41,15 @@ def copied(source, target, *, whole: bool = True) -> Writer:
 
 @pytest.mark.parametrize(
     ("name", "codec"),
-    [("a.mp4", "libx264"), ("a.mov", "libx264"), ("a.mkv", "libx264"), ("a.avi", "mpeg4"), ("a.webm", "libvpx"), ("a.ts", "libx264"), ("a.gif", "gif")],
+    [
+        ("a.mp4", "libx264"),
+        ("a.mov", "libx264"),
+        ("a.mkv", "libx265"),
+        ("a.avi", "mpeg4"),
+        ("a.webm", "libvpx"),
+        ("a.ts", "libx264"),
+        ("a.gif", "gif"),
+    ],
 )
 def test_any_container_is_read(tmp_path, frames, name, codec):
     with Reader(clips.write(tmp_path / name, frames, codec=codec)) as reader:
