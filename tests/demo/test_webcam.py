@@ -2,8 +2,8 @@
 
 import base64
 import re
-import types
 
+import gradio as gr
 import pytest
 import torch
 
@@ -58,8 +58,8 @@ def got(picture: str) -> torch.Tensor:
     return image.read(base64.b64decode(re.search(r"base64,([^\"]+)", picture)[1])).photo
 
 
-def visitor(name: str) -> types.SimpleNamespace:
-    return types.SimpleNamespace(session_hash=name)
+def visitor(name: str) -> gr.Request:
+    return gr.Request(session_hash=name)
 
 
 def test_a_frame_comes_back_with_another_face_and_all_that_says_so(webcam, handlers):
@@ -119,7 +119,6 @@ def test_only_a_picture_sent_as_such_is_taken(frame):
 
 
 def test_a_damaged_frame_is_a_sentence(webcam):
-    import gradio as gr
 
     with pytest.raises(gr.Error, match="not a picture"):
         webcam.frame("data:image/jpeg;base64,AAAA", "ada", visitor("ada"))
