@@ -1,6 +1,7 @@
 """The demo: `python app.py`, or a Hugging Face Space as it is. `GRADIO_SERVER_NAME` and `GRADIO_SERVER_PORT` say where it listens.
 
 `FACEHUB_CONTENT` and its like (demo/runs.py) lend training what it needs; unfinished trainings outlive the page in the folder `FACEHUB_RUNS`.
+`FACEHUB_VIDEO_SECONDS` is the length of the longest video that is taken, 60 if not set.
 `FACEHUB_LABEL` says whether pictures get the visible AI mark: on (the default), choice (each visitor may leave it out) or off.
 `FACEHUB_LIMITS` says how much one visitor may ask, as in "seconds=30 waiting=50" (demo/limits.py).
 """
@@ -28,6 +29,8 @@ from demo.outlook import SLOW, Outlook  # noqa: E402
 from demo.page import LOOK, build  # noqa: E402
 from demo.runs import Tools  # noqa: E402
 from demo.train_handlers import TrainHandlers  # noqa: E402
+from demo.video_handlers import MAX_SECONDS, VideoHandlers  # noqa: E402
+from demo.webcam import Webcam  # noqa: E402
 from demo.wishes import label_setting  # noqa: E402
 from facehub.errors import BadSetting  # noqa: E402
 from facehub.faces import Finder  # noqa: E402
@@ -64,7 +67,8 @@ handlers = Handlers(
     limits=limits,
     **label_setting(os.environ.get("FACEHUB_LABEL", "on")),
 )
-demo = build(handlers, training, hub, login="OAUTH_CLIENT_ID" in os.environ)
+films = VideoHandlers(handlers, max_seconds=float(os.environ.get("FACEHUB_VIDEO_SECONDS", MAX_SECONDS)))
+demo = build(handlers, training, hub, films=films, webcam=Webcam(handlers), login="OAUTH_CLIENT_ID" in os.environ)
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # end tidily, so that the uploads go

@@ -4,6 +4,7 @@ Files go in and files come out, rather than decoded pictures: `facehub.image` re
 whatever a browser shows, saves or drags away carries the mark of a generated picture.
 """
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -83,6 +84,7 @@ class Handlers:
         self._copies: dict[tuple[str | None, str], list[str]] = {}
         self._swapper, self._keep = swapper, keep
         self._loaded: dict[Path, Swapper] = {}
+        self._loading = threading.Lock()
 
     @in_a_sentence
     def swap(
@@ -106,13 +108,13 @@ class Handlers:
         progress = self.limits.deadline().watch(progress)
         progress(0.05, desc="Reading the photo")
         start = time.perf_counter()
-        which, one, file, marks = chosen(str(faces)), self.find(identity, session), self.upload(photo, session), self._marks(label)
+        which, one, file, marks = chosen(str(faces)), self.find(identity, session), self.upload(photo, session), self.marks_for(label)
         folder = self.visits.folder(session)  # before the work: who leaves meanwhile takes it along
         picture = image.read(file, max_megapixels=self.limits.megapixels)
         seconds = {"read": time.perf_counter() - start}
 
         progress(0.2, desc=f"Loading {one.title}")
-        swapper = self._load(one)
+        swapper = self.load(one)
 
         progress(0.3, desc="Looking for faces")
         start = time.perf_counter()
@@ -151,12 +153,12 @@ class Handlers:
             raise BadSetting(f"{len(identities)} faces are more than the {MOST_AT_ONCE} that can be compared at once: choose fewer.")
         progress = self.limits.deadline().watch(progress)
         which, ones = chosen(str(faces)), [self.find(name, session) for name in identities]
-        file, marks = self.upload(photo, session), self._marks(label)
+        file, marks = self.upload(photo, session), self.marks_for(label)
         folder, picture = self.visits.folder(session), image.read(file, max_megapixels=self.limits.megapixels)
         found, compared = None, []
         for number, one in enumerate(ones):
             progress((number + 0.5) / len(ones), desc=f"Swapping in {one.title}")
-            swapper = self._load(one)
+            swapper = self.load(one)
             found = found or swapper.finder(picture.photo[None])
             self.limits.check_faces(len(found.photo), which)
             swapped = swapper(picture.photo[None], faces=which, strength=float(strength), found=found)
@@ -235,12 +237,13 @@ class Handlers:
         titles = [f"{one.title} ({one.repo})" if one.repo else one.title for one in ones]
         return [((self._samples(name, session) or [str(NO_SAMPLE)])[0], title) for name, title in zip(names, titles, strict=True)]
 
-    def _load(self, one: Identity) -> Swapper:
+    def load(self, one: Identity) -> Swapper:
         """The pipeline of an identity, loaded or still there."""
-        swapper = self._loaded.pop(one.folder, None) or self._swapper(one)
-        self._loaded[one.folder] = swapper
-        for folder in list(self._loaded)[: -self._keep]:
-            del self._loaded[folder]
+        with self._loading:
+            swapper = self._loaded.pop(one.folder, None) or self._swapper(one)
+            self._loaded[one.folder] = swapper
+            for folder in list(self._loaded)[: -self._keep]:
+                del self._loaded[folder]
         return swapper
 
     def _there(self, name: str, session: str | None) -> bool:
@@ -259,7 +262,8 @@ class Handlers:
             earlier = self._copies[session, name] = pictures.copies(one.samples, self.visits.folder(session))
         return earlier
 
-    def _marks(self, label: bool) -> Marks:
+    def marks_for(self, label: bool) -> Marks:
+        """The marks that a visitor gets. Raises BadSetting where they would leave out the visible one and may not."""
         if not label and self.marks.label and not self.label_optional:
             raise BadSetting("The visible AI mark cannot be left out here: whoever runs this page has turned it on for everybody.")
         return replace(self.marks, label=self.marks.label and bool(label))

@@ -13,7 +13,11 @@ from .reception import Reception
 from .swap_tab import swap_tab
 from .train_handlers import TrainHandlers
 from .train_tab import train_tab
+from .video_handlers import VideoHandlers
+from .video_tab import video_tab
 from .visits import KEEP_SECONDS
+from .webcam import Webcam
+from .webcam_tab import webcam_tab
 
 __all__ = ["LOOK", "build"]
 
@@ -34,8 +38,8 @@ mask stay as they were, bit for bit. The method is that of
 [Fast Face-swap Using Convolutional Neural Networks](https://arxiv.org/abs/1611.09577) (Korshunova, Shi, Dambre, Theis; ICCV 2017).
 
 ### What happens to your files
-Your photo and its results lie where only you find them. They are deleted when you close the page, and {KEEP_SECONDS // 60:.0f} minutes later at
-the latest. Nothing is kept, learned from, or reported to anyone.
+Your photo or video and its results lie where only you find them. They are deleted when you close the page, and {KEEP_SECONDS // 60:.0f} minutes
+later at the latest. What your camera sees in "Live" becomes no file at all. Nothing is kept, learned from, or reported to anyone.
 
 Photos that you give to training lie where not even this page serves them. They are deleted when you close the page before training began, and
 otherwise when it is done, when you delete it, or a day after anybody last went on with it. Nobody finds a training without its key. In what comes of
@@ -53,7 +57,15 @@ Jones, CC BY 4.0.
 """
 
 
-def build(handlers: Handlers, training: TrainHandlers | None = None, hub: HubHandlers | None = None, *, login: bool = False) -> gr.Blocks:
+def build(
+    handlers: Handlers,
+    training: TrainHandlers | None = None,
+    hub: HubHandlers | None = None,
+    *,
+    films: VideoHandlers | None = None,
+    webcam: Webcam | None = None,
+    login: bool = False,
+) -> gr.Blocks:
     """The whole page, ready for `launch(**LOOK)`. `login`: it runs in a Space, where people can say who they are on the hub."""
     gr.set_static_paths([NO_SAMPLE, *handlers.examples, *(sample for one in handlers.identities.values() for sample in one.samples)])
     options = {"title": "facehub", "analytics_enabled": False, "delete_cache": (SWEEP_SECONDS, int(KEEP_SECONDS))}
@@ -76,6 +88,12 @@ def build(handlers: Handlers, training: TrainHandlers | None = None, hub: HubHan
             def brought(event: Dependency) -> None:
                 event.success(bring, [wanted, chosen.shelf], [*chosen, tabs], api_visibility="private", **AT_ONCE)
 
+            if films:
+                video_tab(films, chosen)
+                page.unload(films.leave)
+            if webcam:
+                webcam_tab(webcam, chosen)
+                page.unload(webcam.leave)
             if hub:
                 name, use = hub_tab(hub, login=login)
                 fetching = {"concurrency_id": "hub", "show_progress_on": use}

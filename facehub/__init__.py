@@ -25,6 +25,7 @@ _HOMES = {
     "save": "identity",
     "FaceHubError": "errors",
     "BadPhoto": "errors",
+    "BadVideo": "errors",
     "NoFace": "errors",
     "BadIdentity": "errors",
     "UnknownIdentity": "errors",

@@ -1,7 +1,7 @@
-"""The command line: `python -m facehub swap PHOTO... --identity NAME --out RESULT`, `sheet`, `mask`, `identities`, `check`; for a hub `search`,
-`look`, `pull` and `push`.
+"""The command line: `python -m facehub swap PHOTO... --identity NAME --out RESULT`, `sheet`, `mask`, `video`, `identities`, `check`; for a hub
+`search`, `look`, `pull` and `push`.
 
-Exit codes: 0 all done; 2 wrong use; 1 something could not be done, told in one sentence each on stderr; 3 from `check`: the picture is not marked.
+Exit codes: 0 all done; 2 wrong use; 1 something could not be done, told in one sentence each on stderr; 3 from `check`: the file is not marked.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import json
 import pathlib
 import sys
 
-from . import sharing, swapping
+from . import film_command, sharing, swapping
 from .errors import FaceHubError
 
 
@@ -20,7 +20,8 @@ def parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("identities", help="list the identities at hand")
     listing.add_argument("--json", action="store_true", help="print one JSON object an identity")
     sharing.add_to(commands)
-    check = commands.add_parser("check", help="look whether a picture says that it was generated")
+    film_command.add_to(commands)
+    check = commands.add_parser("check", help="look whether a picture or video says that it was generated")
     check.add_argument("file", type=pathlib.Path, metavar="FILE")
     check.add_argument("--json", action="store_true", help="print one JSON object")
     return flags
@@ -50,10 +51,15 @@ def check_file(arguments: argparse.Namespace) -> int:
     return 0 if report.marked else 3
 
 
+def swap_video(arguments: argparse.Namespace) -> int:
+    return film_command.film_one(arguments, swapping.chosen_device(arguments.device))
+
+
 def main() -> int:
     arguments = parser().parse_args()
     try:
-        return {"identities": list_identities, "check": check_file, **swapping.COMMANDS, **sharing.COMMANDS}[arguments.command](arguments)
+        commands = {"video": swap_video, "identities": list_identities, "check": check_file, **swapping.COMMANDS, **sharing.COMMANDS}
+        return commands[arguments.command](arguments)
     except FaceHubError as problem:
         print(problem, file=sys.stderr)
     except KeyboardInterrupt:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MEDIA = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "TIFF": "image/tiff", "AVIF": "image/avif"}
 """Formats that can hold a manifest, as C2PA calls them."""
 
+FILMS = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime"}
+"""Video files that can hold one, by suffix."""
+
 KINDS = ((b"\x89PNG", "image/png"), (b"\xff\xd8", "image/jpeg"), (b"II*\0", "image/tiff"), (b"MM\0*", "image/tiff"), (b"GIF8", "image/gif"))
 
 LABEL = "org.facehub.swap"
@@ -32,6 +35,10 @@ SETTINGS = {
     "builder": {"thumbnail": {"enabled": False}},  # one of the input would show the face that was replaced
     "verify": {"verify_after_sign": False, "remote_manifest_fetch": False, "ocsp_fetch": False},  # a file must not make the server ask elsewhere
 }
+
+
+File = io.BufferedIOBase
+"""An open file, or bytes that act as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +60,19 @@ class Signed:
 
 def sign(file: bytes, format: str, credential: Credential, origin: Origin, watermark: str = "") -> bytes:
     """The file with a manifest in it. `format` as in MEDIA, `watermark` the id in the invisible mark."""
+    result = io.BytesIO()
+    parent = None if origin.parent is None else io.BytesIO(origin.parent)
+    sign_stream(io.BytesIO(file), result, MEDIA[format], credential, origin, watermark, parent=parent)
+    return result.getvalue()
+
+
+def sign_stream(
+    source: File, target: File, media: str, credential: Credential, origin: Origin, watermark: str = "", *, parent: File | None = None
+) -> None:
+    """The same for open files of any length. `parent` is the file that came in, `media` what C2PA calls the source's kind."""
     import c2pa
 
-    media, context = MEDIA[format], _context()
+    context = _context()
     details = {name: getattr(origin, name) for name in ("identity", "repository", "revision", "basis")} | {"watermark": watermark}
     definition = {
         "claim_generator_info": [{"name": "facehub", "version": VERSION}],
@@ -65,36 +82,36 @@ def sign(file: bytes, format: str, credential: Credential, origin: Origin, water
     edited = {"action": "c2pa.edited", "digitalSourceType": SOURCE_TYPE, "description": "A face was replaced by one that a trained network painted"}
     intent, source_type = c2pa.C2paBuilderIntent, c2pa.C2paDigitalSourceType.COMPOSITE_WITH_TRAINED_ALGORITHMIC_MEDIA
     try:
-        if origin.parent is not None:
-            definition["redactions"] = redactions(origin.parent)
+        if parent is not None:
+            definition["redactions"] = redactions(parent)
         builder = c2pa.Builder(json.dumps(definition), context)
-        if origin.parent is None:
+        if parent is None:
             builder.set_intent(intent.CREATE, source_type)
         else:
             builder.set_intent(intent.EDIT, source_type)
-            _add_parent(builder, origin.parent)
+            _add_parent(builder, parent)
             builder.add_action(json.dumps(edited))
         if watermark:
             builder.add_action(json.dumps({"action": "c2pa.watermarked.unbound", "description": "An invisible watermark over the whole picture"}))
         signer = c2pa.Signer.from_info(c2pa.C2paSignerInfo(credential.algorithm, credential.chain, credential.key, None))
-        result = io.BytesIO()
-        builder.sign(signer, media, io.BytesIO(file), result)
+        builder.sign(signer, media, source, target)
     except c2pa.C2paError as problem:
-        raise BadSetting(f"The picture could not be signed ({problem}): check the key and certificate that FACEHUB_SIGNING names.") from problem
-    return result.getvalue()
+        raise BadSetting(f"The result could not be signed ({problem}): check the key and certificate that FACEHUB_SIGNING names.") from problem
 
 
-def read(file: bytes) -> Signed | None:
-    """What a file's manifest says; None where it has none."""
+def read(file: bytes | File) -> Signed | None:
+    """What a file's manifest says; None where it has none. Takes the bytes of a picture, or a video as an open file."""
     import c2pa
 
+    stream = io.BytesIO(file) if isinstance(file, bytes) else file
     try:
-        with c2pa.Reader(media(file), io.BytesIO(file), context=_context()) as reader:
+        with c2pa.Reader(media(_start(stream)), stream, context=_context()) as reader:
             store, state = json.loads(reader.json()), reader.get_validation_state()
     except c2pa.C2paError as problem:
         if "ManifestNotFound" in str(problem) or "no JUMBF" in str(problem) or "NotSupported" in str(problem):
             return None
-        return Signed("broken", "", "", b"rainedAlgorithmicMedia" in file, {}, (str(problem).split(":")[0],))
+        generated = isinstance(file, bytes) and b"rainedAlgorithmicMedia" in file
+        return Signed("broken", "", "", generated, {}, (str(problem).split(":")[0],))
     active = store.get("manifests", {}).get(store.get("active_manifest"), {})
     assertions = {one.get("label", ""): one.get("data") for one in active.get("assertions", [])}
     details = assertions.get(LABEL)
@@ -110,12 +127,12 @@ def read(file: bytes) -> Signed | None:
     )
 
 
-def redactions(file: bytes) -> list[str]:
+def redactions(file: File) -> list[str]:
     """Addresses of the assertions in a file's manifests that are private."""
     import c2pa
 
     try:
-        with c2pa.Reader(media(file), io.BytesIO(file), context=_context()) as reader:
+        with c2pa.Reader(media(_start(file)), file, context=_context()) as reader:
             manifests = json.loads(reader.detailed_json()).get("manifests", {})
     except c2pa.C2paError:
         return []  # no manifest, or none that can be kept
@@ -128,23 +145,34 @@ def redactions(file: bytes) -> list[str]:
 
 
 def media(file: bytes) -> str | None:
-    """The kind of a picture file by its first bytes, as C2PA calls it; None where it is none that can hold a manifest."""
+    """The kind of a picture or video file by its first bytes, as C2PA calls it; None where it is none that can hold a manifest."""
     if file[:4] == b"RIFF" and file[8:12] == b"WEBP":
         return "image/webp"
     if file[4:12] in (b"ftypavif", b"ftypavis"):
         return "image/avif"
+    if file[4:8] == b"ftyp":
+        return "video/quicktime" if file[8:12] == b"qt  " else "video/mp4"
     return next((kind for start, kind in KINDS if file.startswith(start)), None)
 
 
-def _add_parent(builder, parent: bytes) -> None:
+def _start(file: File) -> bytes:
+    """The first bytes of an open file, which is left at its beginning."""
+    file.seek(0)
+    start = file.read(16)
+    file.seek(0)
+    return start
+
+
+def _add_parent(builder, parent: File) -> None:
     """The input as ingredient, under no name of its own: a file's name can be a person's."""
     import c2pa
 
-    about = {"title": "the photo that came in", "relationship": "parentOf", "instance_id": "the photo that came in"}
-    kind = media(parent)
+    kind = media(_start(parent))
+    title = f"the {'video' if kind in FILMS.values() else 'photo'} that came in"
+    about = {"title": title, "relationship": "parentOf", "instance_id": title}
     if kind:
         try:
-            return builder.add_ingredient(json.dumps(about | {"format": kind}), kind, io.BytesIO(parent))
+            return builder.add_ingredient(json.dumps(about | {"format": kind}), kind, parent)
         except c2pa.C2paError:
             pass  # a file with a manifest that cannot be read: the input is named without it
     return builder.add_ingredient(json.dumps(about), "image/png", io.BytesIO(_BLANK))

@@ -2,6 +2,7 @@
 
     FaceHubError
     |- BadPhoto          the file is no picture that we can use
+    |- BadVideo          the file is no video that we can use
     |- NoFace            the picture is fine, but shows no face
     |- BadIdentity       an identity's folder is incomplete, malformed or of an unknown schema
     |  `- Withdrawn      the person shown has withdrawn
@@ -23,6 +24,10 @@ class FaceHubError(Exception):
 
 class BadPhoto(FaceHubError):
     """The file is not a picture, is damaged, or is too large or too small to work with."""
+
+
+class BadVideo(FaceHubError):
+    """The file is not a video, is damaged, or is too large or too long to work with."""
 
 
 class NoFace(FaceHubError):

@@ -52,6 +52,15 @@ class Finder:
             photo=torch.tensor(photo, dtype=torch.long, device=photos.device),
         )
 
+    def look(self, window: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+        """(68, 2) landmarks of the face that fills a box (left, top, right, bottom) of an upright window of (height, width, 3) bytes."""
+        return np.array([(p.x, p.y) for p in self._predictor(window, dlib.rectangle(*box)).parts()], dtype=np.float64)
+
+    def score(self, window: np.ndarray, *, least: float = -1.0) -> float:
+        """dlib's score of the best face of 80 px or more in a window of (height, width, 3) bytes; `least` where none has more."""
+        _, scores, _ = self._detector.run(window, 0, least)
+        return max(scores, default=least)
+
     def _find(self, pixels: np.ndarray) -> list[np.ndarray]:
         copies: dict[float, np.ndarray] = {}
         for turns in range(4) if self.turn else (0,):

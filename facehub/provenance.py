@@ -1,10 +1,11 @@
-"""What a picture that leaves the program says about itself: which marks it carries, what it was made from, and the plain statement in its metadata.
+"""What a picture or video that leaves the program says of itself: which marks it has, what it was made from, and the plain statement in its metadata.
 
 The statement is an XMP packet with IPTC's digital source type for composites with trained media (https://cv.iptc.org/newscodes/digitalsourcetype/),
 which viewers, search engines and platforms read. It is a statement, not a proof: whoever rewrites the file can take it out. The signed manifest is
 made in credentials.py, the invisible watermark in watermark.py, the visible label in label.py; image.py puts them on.
 """
 
+import mmap
 import re
 from dataclasses import dataclass, field
 
@@ -60,9 +61,9 @@ def mark() -> bytes:
     return _PACKET.format(version=VERSION, source_type=SOURCE_TYPE).encode()
 
 
-def read_mark(file: bytes) -> str | None:
-    """The program that a picture file says it was made by, if it also says that a trained network took part; None if it does not."""
-    if SOURCE_TYPE.encode() not in file:
+def read_mark(file: bytes | mmap.mmap) -> str | None:
+    """The program that a picture or video file says it was made by, if it also says that a trained network took part; None if it does not."""
+    if file.find(SOURCE_TYPE.encode()) < 0:
         return None
     tool = re.search(rb'xmp:CreatorTool="([^"<>]{1,100})"', file)
     return tool.group(1).decode(errors="replace") if tool else "an unnamed program"

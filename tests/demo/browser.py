@@ -122,11 +122,11 @@ class Visitor:
         return {params["request"]["url"] for params in sent if params["documentURL"].startswith(self.url)}
 
 
-def chromium(profile: Path) -> webdriver.Chrome:
-    """A browser of its own, which whoever asked for it quits."""
+def chromium(profile: Path, *more: str) -> webdriver.Chrome:
+    """A browser of its own, with `more` flags, which whoever asked for it quits."""
     options = webdriver.ChromeOptions()
     options.binary_location = str(CHROMIUM)
-    for flag in (*FLAGS, f"--user-data-dir={profile}", "--window-size=1280,900"):
+    for flag in (*FLAGS, *more, f"--user-data-dir={profile}", "--window-size=1280,900"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
     return webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))

@@ -1,0 +1,152 @@
+"""The live tab: frames of a camera in, frames with another face out, and nothing of it becomes a file."""
+
+import base64
+import re
+
+import gradio as gr
+import pytest
+import torch
+
+from demo.page import build
+from demo.webcam import Webcam, decoded
+from facehub import image
+from facehub.errors import BadPhoto
+from facehub.tracking import Track, Tracked
+from facehub.watermark_reader import detect
+
+from .conftest import TwoFaces, files_in, photo_of, served
+
+
+class Still:
+    """Stands in for a tracker: the faces of TwoFaces, whom it has followed since it was made."""
+
+    made = 0
+
+    def __init__(self):
+        Still.made += 1
+        self.times: list[float] = []
+
+    def __call__(self, photo, seconds):
+        self.times.append(seconds)
+        landmarks = TwoFaces()(photo[None]).landmarks
+        return Tracked(tuple(Track(index, points) for index, points in enumerate(landmarks)), False)
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def webcam(handlers, clock, monkeypatch) -> Webcam:
+    monkeypatch.setattr(Still, "made", 0)
+    return Webcam(handlers, tracker=Still, clock=clock)
+
+
+def sent(photo: torch.Tensor) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(image.encode(photo, format="JPEG", generated=False)).decode()
+
+
+def got(picture: str) -> torch.Tensor:
+    return image.read(base64.b64decode(re.search(r"base64,([^\"]+)", picture)[1])).photo
+
+
+def visitor(name: str) -> gr.Request:
+    return gr.Request(session_hash=name)
+
+
+def test_a_frame_comes_back_with_another_face_and_all_that_says_so(webcam, handlers):
+    photo = photo_of((200, 180, 160), height=240, width=320)
+    seen = webcam.frame(sent(photo), "ben", visitor("ada"))
+    result = got(seen.picture)
+    changed = (result.int() - photo.int()).abs().amax(0) > 60
+    assert changed[40:140, 20:110].float().mean() > 0.02, "the stripe that the network paints"
+    assert detect(result).present
+    corner = result[:, -24:, -40:].int() - photo[:, -24:, -40:].int()
+    assert corner.abs().max() > 80, "the visible label"
+    assert "ben" in seen.picture.lower() and "<b>" not in seen.picture, "titles are text"
+    assert files_in(handlers.visits.cache) == []
+
+
+def test_what_is_large_is_made_smaller_first(webcam):
+    assert got(webcam.frame(sent(photo_of((200, 180, 160), height=720, width=1280)), "ada", visitor("ada")).picture).shape == (3, 360, 640)
+
+
+def test_faces_are_followed_for_each_visitor_and_the_pace_is_told(webcam, clock):
+    photo = sent(photo_of((200, 180, 160)))
+    for _ in range(5):
+        told = webcam.frame(photo, "ada", visitor("ada")).told
+        webcam.frame(photo, "ada", visitor("ben"))
+        clock.now += 0.2
+    assert told == "5.0 frames a second"
+    assert Still.made == 2
+    clock.now += 60
+    assert webcam.frame(photo, "ada", visitor("ada")).told == ""
+    assert Still.made == 3, "after a pause faces are looked for anew"
+    webcam.leave(visitor("ada"))
+    webcam.frame(photo, "ada", visitor("ada"))
+    assert Still.made == 4, "who left is forgotten"
+
+
+def test_without_a_face_the_picture_is_shown_as_it_is_with_a_hint(webcam, loads):
+    seen = webcam.frame(sent(torch.zeros(3, 150, 230, dtype=torch.uint8)), "ada", visitor("ada"))
+    assert seen.told.startswith("No face is seen")
+    assert got(seen.picture)[:, :100, :100].float().mean() < 3 and loads == []
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        None,
+        "",
+        "http://example.org/a.jpg",
+        "/etc/passwd",
+        "data:text/html;base64,AAAA",
+        "data:image/jpeg;base64,@@@",
+        "data:image/png;base64," + "A" * 5_000_000,
+    ],
+)
+def test_only_a_picture_sent_as_such_is_taken(frame):
+    with pytest.raises(BadPhoto):
+        decoded(frame)
+
+
+def test_a_damaged_frame_is_a_sentence(webcam):
+
+    with pytest.raises(gr.Error, match="not a picture"):
+        webcam.frame("data:image/jpeg;base64,AAAA", "ada", visitor("ada"))
+
+
+def test_through_a_real_browsers_camera(handlers, tmp_path, clock):
+    from .browser import Visitor, chromium, needs_chromium
+
+    if needs_chromium.args[0]:
+        pytest.skip(needs_chromium.kwargs["reason"])
+    film = tmp_path / "camera.mjpeg"
+    film.write_bytes(image.encode(photo_of((200, 180, 160), height=480, width=640), format="JPEG", generated=False) * 2)
+    browser = chromium(tmp_path / "profile", f"--use-file-for-fake-video-capture={film}")
+    try:
+        with served(build(handlers, webcam=Webcam(handlers, tracker=Still))) as address:
+            page = Visitor(browser, address)
+            page.open("Live")
+            page.click("#camera button")  # asks for the camera
+            page.wait(lambda: page.driver.execute_script("const v = document.querySelector('#camera video'); return v && v.videoWidth > 0"))
+            page.click("#camera [aria-label='capture photo'], #camera button")
+            first = page.picture("#live-picture")
+            page.picture("#live-picture", but=first)
+            result = page.pixels("#live-picture")
+            assert result.shape == (3, 480, 640) and (result.amax(0) < 40).float().mean() > 0.005, "with the stripe that the network paints"
+            page.wait(lambda: "frames a second" in page.see("#live-told").text)
+            page.photograph("live")
+            page.photograph("live", width=390)
+            assert page.driver.execute_script("return document.documentElement.scrollWidth") <= 390
+            assert files_in(handlers.visits.cache) == [], "no frame becomes a file"
+    finally:
+        browser.quit()
