@@ -25,7 +25,7 @@ from .pictures import Results
 from .pieces import BASIS
 from .sentences import in_a_sentence, plain
 from .visits import Visits, still_there
-from .wishes import LABELLED, chosen, clicked, stem
+from .wishes import LABELLED, chosen, clicked, masker_for, stem
 
 SHOWN_BY_BROWSERS = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}
 
@@ -93,6 +93,7 @@ class Handlers:
         identity: str,
         strength: float | int = 1.0,
         faces: str | int = "all",
+        masker: str = "learned",
         label: bool = True,
         request: gr.Request | None = None,
         progress: Callable = gr.Progress(),  # noqa: B008 -- gradio knows its progress bar by this default
@@ -100,9 +101,10 @@ class Handlers:
         """Puts an identity's face on a photo, keeping pose, expression and light.
 
         `photo`: one that shows a face. `identity`: a name that /identities lists. `strength`: from 0, the photo as it is, to 1, the full swap.
-        `faces`: "all", "largest", or the number of one face, where 0 is the largest. `label`: the visible AI mark, where
-        this server lets visitors choose. Gives the marked PNG at full size first, then what the
-        page shows: original, raw and blended picture, the slider's pair, the steps of each face, the landmarks, the seconds of each stage.
+        `faces`: "all", "largest", or the number of one face, where 0 is the largest. `masker`: "learned" keeps
+        what lies before a face, "landmarks" swaps all within its outline. `label`: the visible AI mark, where this server lets visitors choose.
+        Gives the marked PNG at full size first, then what the page shows: original, raw and blended picture, the slider's pair, the steps of each
+        face, the landmarks, the seconds of each stage, and what should be known of the faces.
         """
         session = request.session_hash if request else None
         progress = self.limits.deadline().watch(progress)
@@ -123,7 +125,7 @@ class Handlers:
         finding = time.perf_counter() - start
 
         progress(0.6, desc="Swapping")
-        swapped = swapper(picture.photo[None], faces=which, strength=float(strength), found=found)
+        swapped = swapper(picture.photo[None], faces=which, strength=float(strength), found=found, masker=masker_for(masker))
         seconds |= swapped.seconds | {"find": finding + swapped.seconds["find"]}
 
         progress(0.8, desc="Writing the pictures")
@@ -138,6 +140,7 @@ class Handlers:
         identities: list[str],
         strength: float | int = 1.0,
         faces: str | int = "all",
+        masker: str = "learned",
         label: bool = True,
         request: gr.Request | None = None,
         progress: Callable = gr.Progress(),  # noqa: B008 -- gradio knows its progress bar by this default
@@ -161,7 +164,7 @@ class Handlers:
             swapper = self.load(one)
             found = found or swapper.finder(picture.photo[None])
             self.limits.check_faces(len(found.photo), which)
-            swapped = swapper(picture.photo[None], faces=which, strength=float(strength), found=found)
+            swapped = swapper(picture.photo[None], faces=which, strength=float(strength), found=found, masker=masker_for(masker))
             path = folder / f"{stem(file)}-{one.name}-{number}.png"
             with still_there(folder):
                 image.write(path, swapped.blended[0].cpu(), alpha=picture.alpha, origin=one.origin(picture.file), marks=marks)

@@ -43,6 +43,8 @@ class Results(NamedTuple):
     """Per face its aligned crop, the network's output and the mask, each with a caption."""
     landmarks: Path
     timetable: str
+    notes: str
+    """What a person should know of the faces, as Markdown; mostly nothing."""
 
 
 def write(
@@ -82,6 +84,7 @@ def write(
         steps=by_face,
         landmarks=landmarks,
         timetable=timetable(seconds | {"write": time.perf_counter() - start}),
+        notes=noted(swapped.faces.notes),
     )
 
 
@@ -139,6 +142,11 @@ def landmarks_over(photo: UInt8[Tensor, "3 height width"], landmarks: Float[Tens
             font = PIL.ImageFont.load_default(size)
             pen.text(dots[27], str(number), font=font, anchor="mb", fill=LINE, stroke_width=max(1, round(size / 10)), stroke_fill=DOT)
     return drawn
+
+
+def noted(notes: Sequence[str]) -> str:
+    """A Markdown line for each face of which there is something to say, by its number where there are several."""
+    return "\n\n".join(f"Face {number}: {note}" if len(notes) > 1 else note for number, note in enumerate(notes) if note)
 
 
 def timetable(seconds: dict[str, float]) -> str:

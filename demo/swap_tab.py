@@ -8,6 +8,7 @@ from . import asked
 from .check_tab import label_choice
 from .handlers import MOST_AT_ONCE, Handlers
 from .look import AT_ONCE, DEVICE, shown, tiles
+from .wishes import MASKERS
 
 NO_IDENTITY = """
 **No identity is installed yet.** Train one with `python -m train`, or name a folder of identities in the environment variable
@@ -20,6 +21,10 @@ LINK = """(name) => name.startsWith('trained:') ? 'Only you can use this face, u
 
 FACES = [("All faces", "all"), ("The largest face", "largest"), *((f"Face {number}", str(number)) for number in range(10))]
 """Numbered as they are drawn over the photo, largest first."""
+
+
+FRONT = [("stay", "learned"), ("are painted over", "landmarks")]
+"""The learned mask, or the outline of the landmarks."""
 
 
 class Chosen(NamedTuple):
@@ -74,6 +79,8 @@ def swap_tab(handlers: Handlers) -> Chosen:
             strength.preprocess = asked.number("Strength", 0, 1, "from 0 (the photo as it is) to 1 (the full swap)")
             faces = gr.Dropdown(FACES, value="all", allow_custom_value=True, label="Which faces", scale=2, min_width=240)
             faces.preprocess = asked.which_faces
+            masker = gr.Radio(FRONT, value="learned", label="Hair, hands and glasses before the face", scale=2, min_width=240, elem_id="masker")
+            masker.preprocess = asked.choice("The mask", MASKERS)
             label = label_choice(handlers)
             go = gr.Button("Swap", variant="primary", size="lg", interactive=bool(known), scale=3, elem_id="go")
         with gr.Column(elem_id="results"):
@@ -81,6 +88,7 @@ def swap_tab(handlers: Handlers) -> Chosen:
                 original = shown("original", "Original", height=320, alt_text="Your photo as it was")
                 raw = shown("raw", "Raw network output", height=320, alt_text="The photo with the network's output pasted in")
                 blended = shown("blended", "Blended result", height=320, alt_text="The photo with the new face blended in")
+            notes = gr.Markdown(elem_id="notes")
             before_after = shown("before-after", "Before and after", kind=gr.ImageSlider)
             result = gr.DownloadButton("Download the result", elem_id="download")
             with gr.Accordion("How it came about", open=False, elem_id="how"), gr.Row():
@@ -102,8 +110,8 @@ def swap_tab(handlers: Handlers) -> Chosen:
     identity.change(handlers.introduce, identity, [introduced, samples], api_name="introduce", **AT_ONCE)
     go.click(
         handlers.swap,
-        [photo, identity, strength, faces, *label],
-        [result, original, raw, blended, before_after, steps, landmarks, timetable],
+        [photo, identity, strength, faces, masker, *label],
+        [result, original, raw, blended, before_after, steps, landmarks, timetable, notes],
         api_name="swap",
         concurrency_id=DEVICE,
         concurrency_limit=1,
@@ -111,7 +119,7 @@ def swap_tab(handlers: Handlers) -> Chosen:
     )
     compare.click(
         handlers.swap_all,
-        [photo, names, strength, faces, *label],
+        [photo, names, strength, faces, masker, *label],
         grid,
         api_name="swap_all",
         concurrency_id=DEVICE,

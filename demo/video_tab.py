@@ -1,12 +1,12 @@
 """The video tab: a video, an identity, one button; it can be stopped while it is at work."""
 
 import gradio as gr
-from gradio.data_classes import FileData
 
+from . import asked
 from .check_tab import label_choice
 from .handlers import Handlers
 from .look import AT_ONCE
-from .swap_tab import Chosen, as_sent
+from .swap_tab import Chosen
 from .video_handlers import VideoHandlers
 
 FILMS = "film"
@@ -26,13 +26,13 @@ def video_tab(films: VideoHandlers, chosen: Chosen) -> None:
     with gr.Tab("Swap a video", id="video") as tab, gr.Row(elem_id="filming"):
         with gr.Column(min_width=300):
             video = gr.Video(label="Your video", sources=["upload"], height=360, buttons=[], elem_id="video", elem_classes="framed")
-            video.preprocess = as_uploaded
+            video.preprocess = asked.file
             gr.Markdown(HINT.format(seconds=films.max_seconds, megapixels=films.max_megapixels), elem_classes="hint")
             identity = identities(handlers, "video-identity")
             faces = gr.Radio(WHOSE, value="all", label="Which faces", elem_id="video-faces")
             strength = gr.Slider(0, 1, 1, step=0.05, label="Strength")
-            for widget in (faces, strength):
-                widget.preprocess = as_sent
+            faces.preprocess = asked.choice("Faces", [word for _, word in WHOSE])
+            strength.preprocess = asked.number("Strength", 0, 1, "from 0 (the video as it is) to 1 (the full swap)")
             label = label_choice(handlers)
             with gr.Row():
                 go = gr.Button("Swap the video", variant="primary", size="lg", interactive=bool(handlers.identities), scale=3, elem_id="video-go")
@@ -59,7 +59,7 @@ def identities(handlers: Handlers, elem_id: str) -> gr.Dropdown:
     """A list of the identities that are installed."""
     known = [(one.title, one.name) for one in handlers.identities.values()]
     dropdown = gr.Dropdown(known, value=known[0][1] if known else None, label="Identity", elem_id=elem_id)
-    dropdown.preprocess = as_sent
+    dropdown.preprocess = asked.text("The identity", 300)
     return dropdown
 
 
@@ -71,8 +71,3 @@ def offer(tab: gr.Tab, handlers: Handlers, chosen: Chosen, identity: gr.Dropdown
         return gr.Dropdown(list(zip(titles, shelf, strict=True)), value=name or None)
 
     tab.select(offered, [chosen.shelf, chosen.identity], identity, api_visibility="private", **AT_ONCE)
-
-
-def as_uploaded(payload: FileData | None) -> str | None:
-    """gr.Video could convert the file; handlers get it as it came."""
-    return payload.path if payload else None

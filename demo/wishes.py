@@ -5,9 +5,13 @@ from pathlib import Path
 
 import gradio as gr
 
+from facehub.alignment import Masker
 from facehub.errors import BadSetting
+from facehub.masks import outlined
 from facehub.provenance import Marks
 from facehub.swap import Which
+
+MASKERS = ("learned", "landmarks")
 
 LABELLED = Marks(label=True)
 """All marks, the visible one too: what a page puts on unless its operator wants otherwise."""
@@ -20,6 +24,13 @@ def chosen(faces: str) -> Which:
     if faces.isdecimal() and len(faces) < 4:
         return int(faces)
     raise BadSetting(f'Faces "{faces}" is no choice: use "all", "largest" or a number, where 0 is the largest face.')
+
+
+def masker_for(name: str) -> Masker | None:
+    """What decides how much of a face is swapped; None for the pipeline's own, which has learned it."""
+    if name not in MASKERS:
+        raise BadSetting(f'Mask "{name[:60]}" is no choice: use {" or ".join(MASKERS)}.')
+    return outlined if name == "landmarks" else None
 
 
 def clicked(names: Sequence[str], event: gr.SelectData) -> str:

@@ -134,8 +134,8 @@ def _check(strength: float) -> None:
 
 def _joined(parts: list[Faces]) -> Faces:
     """Faces of several stacks as one; which photo they belong to is told of each stack by itself."""
-    values = {field.name: [getattr(part, field.name) for part in parts] for field in fields(Faces)}
-    return Faces(**{name: torch.cat(each) if isinstance(each[0], torch.Tensor) else sum(each, ()) for name, each in values.items()})
+    tensors = {field.name: torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Faces) if field.name != "notes"}
+    return Faces(**tensors, notes=tuple(note for part in parts for note in part.notes))
 
 
 def _broken(problem: Exception) -> FaceHubError:

@@ -16,12 +16,12 @@ from facehub import hub, image
 from facehub.errors import BadSetting, FaceHubError
 from facehub.faces import Finder
 from facehub.masks import Learned, outlined
+from facehub.sheets import around, contact_sheet, titled
 from facehub.swap import Swapper, chosen
 
 from . import estimators
 from .figures import relit
 from .occluders import Chance, capsule, glasses, hand
-from .sheets import around, contact_sheet, titled
 from .turning import turned
 
 SIDE = 176

@@ -41,7 +41,7 @@ def eventually(condition, seconds=20.0):
 
 
 def test_swap_needs_a_photo_and_an_identity(client, photo):
-    result, original, raw, blended, before_after, steps, landmarks, timetable = client.predict(handle_file(photo), "ada", api_name="/swap")
+    result, original, raw, blended, before_after, steps, landmarks, timetable, notes = client.predict(handle_file(photo), "ada", api_name="/swap")
     assert read_mark(Path(result).read_bytes())
     assert Path(result).name == "mine-ada.png"
     pictures = {name: image.read(path).photo.int() for name, path in (("original", original), ("raw", raw), ("blended", blended))}
