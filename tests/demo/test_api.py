@@ -52,7 +52,7 @@ def test_swap_needs_a_photo_and_an_identity(client, photo):
     assert len(before_after) == 2
     assert len(steps) == 6
     assert Path(landmarks).exists()
-    assert "clone" in timetable
+    assert "clone" in timetable and notes == ""
 
 
 def test_every_option_is_reached(client, photo):
