@@ -93,13 +93,14 @@ def own(answer: bytes, colours: np.ndarray) -> bool:
 
 
 def visit(url: str, number: int, names: list[str], face: Image.Image, end: float, tally: Tally) -> None:
-    """One visitor, until the time is over; the request at hand is waited for."""
+    """One visitor, who asks once at least and until the time is over; the request at hand is waited for."""
     chance = random.Random(SEED * 1000 + number)
     try:
         with Visitor(url) as visitor:
-            while time.monotonic() < end:
+            asked = False
+            while not asked or time.monotonic() < end:
                 data, colours = photo(chance, face)
-                begun = time.monotonic()
+                asked, begun = True, time.monotonic()
                 said = visitor.call("swap", visitor.upload(data, f"visitor-{number}.jpg"), chance.choice(names), 1.0, "largest")
                 if said.status == 503:
                     with tally.lock:
@@ -170,6 +171,12 @@ def killed(temporary: pathlib.Path, log: pathlib.Path, names: list[str], face: I
         return {"left_by_the_dead": before, "left_at_start": after, "start_s": started, "first_answer_s": time.monotonic() - begun}
 
 
+def told(record: dict) -> None:
+    """Prints numbers, a line each."""
+    for name, value in record.items():
+        print(f"{name.replace('_', ' '):20} {value:.2f}" if isinstance(value, float) else f"{name.replace('_', ' '):20} {value}", flush=True)
+
+
 def main() -> int:
     flags = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
     flags.add_argument("--visitors", type=int, default=50)
@@ -195,21 +202,31 @@ def main() -> int:
             over.set()
             watching.join()
             remaining = left(temporary, arguments.patience)
-        again = killed(temporary, log, names, face)
-        tracebacks = log.read_text().count("Traceback")
-    spent = sorted(tally.seconds) or [0.0]
-    record = {
-        "visitors": arguments.visitors, "seconds": lasted, "requests": len(tally.seconds), "per_second": len(tally.seconds) / lasted,
-        "p50_s": statistics.median(spent), "p95_s": spent[int(0.95 * (len(spent) - 1))], "busy": tally.busy, "lost": len(tally.lost),
-        "mixed_up": tally.mixed, "tracebacks": tracebacks, "files_left": len(remaining), "memory_mb": tally.peak_mb, "cores": os.cpu_count(), **again,
-    }  # fmt: skip
-    for name, value in record.items():
-        print(f"{name.replace('_', ' '):20} {value:.2f}" if isinstance(value, float) else f"{name.replace('_', ' '):20} {value}")
-    for problem in sorted(set(tally.lost))[:5]:
-        print("lost:", problem)
+            served = len(tally.seconds)
+            spent = sorted(tally.seconds) or [0.0]
+            record = {
+                "visitors": arguments.visitors,
+                "seconds": lasted,
+                "requests": served,
+                "per_second": served / lasted,
+                "p50_s": statistics.median(spent),
+                "p95_s": spent[int(0.95 * (len(spent) - 1))],
+                "busy": tally.busy,
+                "lost": len(tally.lost),
+                "mixed_up": tally.mixed,
+                "files_left": len(remaining),
+                "memory_mb": tally.peak_mb,
+                "cores": os.cpu_count(),
+            }
+            told(record)
+            for problem in sorted(set(tally.lost))[:5]:
+                print("lost:", problem)
+        again = killed(temporary, log, names, face) | {"tracebacks": log.read_text().count("Traceback")}
+        told(again)
+        record |= again
     if arguments.json:
         arguments.json.write_text(json.dumps(record, indent=1) + "\n")
-    return 1 if tally.lost or tally.mixed or remaining or tracebacks or again["left_at_start"] else 0
+    return 1 if any(record[name] for name in ("lost", "mixed_up", "files_left", "left_at_start", "tracebacks")) else 0
 
 
 if __name__ == "__main__":

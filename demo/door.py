@@ -18,7 +18,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .calls import BadCall, checked
@@ -77,6 +77,9 @@ class Door:
                 await self.app(scope, receive, send)
             return
         path, method = scope["path"].removeprefix(scope.get("root_path", "")), scope["method"]
+        if method == "HEAD" and path == "/":  # whether the page is there: gradio asks it at its start, and gives up where a busy machine takes 3 s
+            await Response()(scope, receive, send)
+            return
         coming = Slowly(receive, self.limits, most=CALL_BYTES if CALL.fullmatch(path) else None)
         answer = Answer(send, path)
         try:

@@ -93,3 +93,26 @@ def test_a_second_start_installs_nothing(copy):
     (copy / "requirements.txt").write_text("another==1\n")
     assert setup(copy).returncode == 0
     assert (copy / "installs").read_text() == "once\nonce\n"
+
+
+AUDITED = "Name   Skip Reason\\n------ ----\\n"
+SKIPPED = "%s Dependency not found on PyPI and could not be audited: %s (1.0)\\n"
+
+
+@pytest.mark.parametrize("output, code, expected, told", [
+    ("No known vulnerabilities found\\n", 0, 0, "2 of 2 versions were looked up."),
+    ("Name Version ID Fix Versions\\nada 1.0 PYSEC-1 1.1\\n", 1, 1, "ada 1.0 PYSEC-1 1.1"),
+    (AUDITED + SKIPPED % ("ada", "ada"), 0, 0, "1 of 2 versions were looked up."),
+    (AUDITED + SKIPPED % ("ada", "ada") + SKIPPED % ("ben", "ben"), 0, 3, "could not be asked from here"),
+    ("requests.exceptions.ConnectionError: no network\\n", 1, 3, "could not be asked from here"),
+])  # fmt: skip
+def test_audit(tmp_path, output, code, expected, told):
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "audit", tmp_path / "scripts" / "audit")
+    (tmp_path / "requirements.lock").write_text("# made by hand\nada==1.0\nben==1.0\n")
+    (tmp_path / ".runs" / "audit" / "bin").mkdir(parents=True)
+    for name, script in (("scripts/setup", ""), ("scripts/lock", ""), (".runs/audit/bin/pip-audit", f"printf '{output}'; exit {code}")):
+        (tmp_path / name).write_text(f"#!{shutil.which('bash')}\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run([tmp_path / "scripts" / "audit"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, told in done.stdout + done.stderr) == (expected, True), done.stdout + done.stderr
