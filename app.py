@@ -2,6 +2,7 @@
 
 `FACEHUB_CONTENT` and its like (demo/runs.py) lend training what it needs; unfinished trainings outlive the page in the folder `FACEHUB_RUNS`.
 `FACEHUB_LABEL` says whether pictures get the visible AI mark: on (the default), choice (each visitor may leave it out) or off.
+`FACEHUB_YUNET` names the file of a faster face detector (facehub/yunet.py).
 """
 
 import os
@@ -24,7 +25,7 @@ from demo.outlook import SLOW, Outlook  # noqa: E402
 from demo.page import LOOK, build  # noqa: E402
 from demo.runs import Tools  # noqa: E402
 from demo.train_handlers import TrainHandlers  # noqa: E402
-from facehub.faces import Finder  # noqa: E402
+from facehub.faces import finder as finder_with  # noqa: E402
 from facehub.hub import Hub, identities  # noqa: E402
 from facehub.swap import Swapper  # noqa: E402
 from train.config import Config  # noqa: E402
@@ -32,7 +33,7 @@ from train.precision import bf16_pays  # noqa: E402
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
 alone = "SPACE_ID" not in os.environ and os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1") in ("127.0.0.1", "localhost")
-finder, visits = Finder(), Visits(uploads)
+finder, visits = finder_with(os.environ.get("FACEHUB_YUNET", "")), Visits(uploads)
 hub = HubHandlers(Hub(token=None if alone else False), visits)  # the owner's own token is for the owner only
 work = {
     "Optimised faces": Config().target_faces,

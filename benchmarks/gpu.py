@@ -20,7 +20,7 @@ SQUARE = {"cuda": 8192, "cpu": 128}
 """Side of the matrices whose product is the roofline."""
 
 
-def graphed(work: Callable[[], torch.Tensor]) -> Callable[[], object]:
+def graphed(work: Callable[[], object]) -> Callable[[], object]:
     """The same work as a CUDA graph: one launch for all of it."""
     stream = torch.cuda.Stream()
     with torch.cuda.stream(stream):
@@ -64,7 +64,7 @@ def main() -> None:
     generator, crop = Generator(size).to(device).eval(), torch.rand(batch, 3, size, size, device=device)
     window = (size // 4, size * 15 // 16, size // 5, size * 4 // 5)
     served = {str(p).removeprefix("torch."): Served(generator, p).eval() for p in (torch.float32, torch.float16, torch.bfloat16)}
-    works = {"plain, float32": (functools.partial(generator, crop), torch.float32)}
+    works: dict[str, tuple[Callable[[], object], torch.dtype]] = {"plain, float32": (functools.partial(generator, crop), torch.float32)}
     for name, network in served.items():
         works[f"served, {name}"] = (functools.partial(network, crop), network.precision)
         works[f"served, {name}, a face's window"] = (functools.partial(network, crop, window), network.precision)

@@ -4,6 +4,7 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from typing import Any
 
 import torch
 from jaxtyping import UInt8
@@ -132,8 +133,11 @@ def _check(strength: float) -> None:
 
 def _joined(parts: list[Faces]) -> Faces:
     """Faces of several stacks as one; which photo they belong to is told of each stack by itself."""
-    values = {field.name: [getattr(part, field.name) for part in parts] for field in fields(Faces)}
-    return Faces(**{name: torch.cat(each) if isinstance(each[0], torch.Tensor) else sum(each, ()) for name, each in values.items()})
+    values: dict[str, Any] = {}
+    for field in fields(Faces):
+        each = [getattr(part, field.name) for part in parts]
+        values[field.name] = torch.cat(each) if isinstance(each[0], Tensor) else sum(each, ())
+    return Faces(**values)
 
 
 def _broken(problem: Exception) -> FaceHubError:
