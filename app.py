@@ -4,6 +4,7 @@
 `FACEHUB_VIDEO_SECONDS` is the length of the longest video that is taken, 60 if not set.
 `FACEHUB_LABEL` says whether pictures get the visible AI mark: on (the default), choice (each visitor may leave it out) or off.
 `FACEHUB_LIMITS` says how much one visitor may ask, as in "seconds=30 waiting=50" (demo/limits.py).
+`FACEHUB_YUNET` names the file of a faster face detector (facehub/yunet.py).
 """
 
 import os
@@ -33,7 +34,7 @@ from demo.video_handlers import MAX_SECONDS, VideoHandlers  # noqa: E402
 from demo.webcam import Webcam  # noqa: E402
 from demo.wishes import label_setting  # noqa: E402
 from facehub.errors import BadSetting  # noqa: E402
-from facehub.faces import Finder  # noqa: E402
+from facehub.faces import finder as finder_with  # noqa: E402
 from facehub.hub import Hub, identities  # noqa: E402
 from facehub.swap import Swapper  # noqa: E402
 from train.config import Config  # noqa: E402
@@ -45,7 +46,7 @@ try:
     limits = Limits.of(os.environ.get("FACEHUB_LIMITS", ""))
 except BadSetting as problem:
     raise SystemExit(str(problem)) from problem
-finder, visits = Finder(), Visits(uploads)
+finder, visits = finder_with(os.environ.get("FACEHUB_YUNET", "")), Visits(uploads)
 visits.watch()
 hub = HubHandlers(Hub(token=None if alone else False), visits)  # the owner's own token is for the owner only
 work = {

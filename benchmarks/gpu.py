@@ -20,7 +20,7 @@ SQUARE = {"cuda": 8192, "cpu": 128}
 """Side of the matrices whose product is the roofline."""
 
 
-def graphed(work: Callable[[], torch.Tensor]) -> Callable[[], object]:
+def graphed(work: Callable[[], object]) -> Callable[[], object]:
     """The same work as a CUDA graph: one launch for all of it."""
     stream = torch.cuda.Stream()
     with torch.cuda.stream(stream):

@@ -15,7 +15,7 @@ from benchmarks.machine import begin, flags, milliseconds, table, write
 from benchmarks.usual import UsualScript
 from facehub import hub, image
 from facehub.alignment import align
-from facehub.faces import Finder
+from facehub.faces import Finder, finder
 from facehub.geometry import move
 from facehub.identity import Identity
 from facehub.provenance import Marks
@@ -40,18 +40,20 @@ def photos() -> dict[str, torch.Tensor]:
 
 def stages(swapper: Swapper, identity: Identity, photo: torch.Tensor, repeats: int) -> dict[str, float]:
     """Milliseconds of each stage of ours, from file to file."""
-    file, finder, device = image.encode(photo, generated=False), Finder(), swapper.device.type
+    file, device = image.encode(photo, generated=False), swapper.device.type
     pixels = photo.permute(1, 2, 0).numpy()
-    faces = finder.search(pixels)
-    on_device, found = photo[None].to(device), finder(photo[None])
+    search = swapper.finder
+    assert isinstance(search, Finder)
+    faces = search.search(pixels)
+    on_device, found = photo[None].to(device), search(photo[None])
     found = type(found)(found.landmarks.to(device), found.photo.to(device))
     size = swapper.generator.size
     aligned = align(on_device, found.landmarks, found.photo, size=size)
     points = move(aligned.crop_from_photo, found.landmarks)
     works: dict[str, Callable[[], object]] = {
         "decode": partial(image.read, file),
-        "find": partial(finder.search, pixels),
-        "landmarks": lambda: [finder.predict(pixels, box) for box in faces],
+        "find": partial(search.search, pixels),
+        "landmarks": lambda: [search.predict(pixels, box) for box in faces],
         "align": partial(align, on_device, found.landmarks, found.photo, size=size, masker=unmasked),
         "mask": partial(swapper.masker, aligned.crop, points),
     }
@@ -88,29 +90,40 @@ def main() -> None:
     parser = flags("benchmarks.pipeline", __doc__, repeats=15)
     parser.add_argument("--identity", default="tom_cruise", help="default: %(default)s")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="ours runs there; the usual script knows only the CPU")
-    results = measured(arguments := parser.parse_args(), machine := begin(arguments, arguments.device))
-    write(arguments, machine, results)
+    parser.add_argument("--yunet", default="", metavar="FILE", help="ours searches with YuNet too, whose file this is")
+    arguments = parser.parse_args()
+    machine = begin(arguments, arguments.device)
+    write(arguments, machine, measured(arguments))
 
 
-def measured(arguments: argparse.Namespace, machine: dict) -> dict:
-    identity = hub.load(arguments.identity)
-    swapper = Swapper(identity.generator(), device=arguments.device)
+def measured(arguments: argparse.Namespace) -> dict:
+    identity, device, repeats = hub.load(arguments.identity), arguments.device, arguments.repeats
+    ways = {"ours": ""} | ({"ours, YuNet": arguments.yunet} if arguments.yunet else {})
+    swappers = {name: Swapper(identity.generator(), finder=finder(file), device=device) for name, file in ways.items()}
     script = UsualScript(identity.generator())
     small, *large = photos().items()
     pixels = np.ascontiguousarray(small[1].permute(1, 2, 0).numpy())
 
-    ours, usual = stages(swapper, identity, small[1], arguments.repeats), usual_stages(script, pixels, arguments.repeats)
-    table(["stage, ms", "ours", "the usual script"], [[stage, ms, usual.get(stage, "")] for stage, ms in ours.items()])
+    by_stage = {name: stages(swapper, identity, small[1], repeats) for name, swapper in swappers.items()}
+    by_stage["the usual script"] = usual_stages(script, pixels, repeats)
+    table(["stage, ms", *by_stage], [[stage, *(times.get(stage, "") for times in by_stage.values())] for stage in by_stage["ours"]])
 
-    sides = {"ours": lambda: swapper(small[1][None]), "usual": lambda: script(pixels)}
-    whole = milliseconds(sides, arguments.repeats, device=arguments.device)
-    ratio = whole["usual"] / whole["ours"]
-    table(["512 px, one face, photo to photo", "ms"], [["ours", whole["ours"]], ["the usual script", whole["usual"]], ["ratio", ratio]])
+    sides: dict[str, Callable[[], object]] = {name: partial(swapper, small[1][None]) for name, swapper in swappers.items()}
+    whole = milliseconds(sides | {"the usual script": lambda: script(pixels)}, repeats, device=device)
+    usual = whole["the usual script"]
+    table(["512 px, one face, decoded photo to result", "ms", "times as fast"], [[name, ms, usual / ms] for name, ms in whole.items()])
 
-    every = {name: partial(swapper, photo[None]) for name, photo in (small, *large)}
-    sizes = milliseconds(every, arguments.repeats, device=arguments.device)
-    table(["decoded photo to result", "ms", "of the 512 px photo's"], [[name, ms, ms / sizes[small[0]]] for name, ms in sizes.items()])
-    return {"stages": ours, "usual_stages": usual, "whole": whole | {"ratio": ratio}, "sizes": sizes}
+    sizes = {name: median_stages(swappers["ours"], photo, repeats) for name, photo in (small, *large)}
+    rows = [[stage, *(times[stage] for times in sizes.values())] for stage in sizes[small[0]]]
+    totals = [sum(times.values()) for times in sizes.values()]
+    table(["stage, ms", *sizes], [*rows, ["all", *totals], ["of the first", *(total / totals[0] for total in totals)]])
+    return {"stages": by_stage, "whole": whole, "sizes": sizes}
+
+
+def median_stages(swapper: Swapper, photo: torch.Tensor, repeats: int) -> dict[str, float]:
+    """Milliseconds, as the swap itself tells."""
+    runs = [swapper(photo[None]).seconds for _ in range(repeats + 1)][1:]
+    return {stage: float(np.median([run[stage] for run in runs]) * 1e3) for stage in runs[0]}
 
 
 if __name__ == "__main__":

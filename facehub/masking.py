@@ -12,7 +12,7 @@ from torch import Tensor
 from . import image
 from .alignment import Masker, align, changed, place, reference_landmarks
 from .errors import BadSetting, NoFace
-from .faces import Finder
+from .faces import finder
 from .geometry import fit_affine, invert, warp
 from .masks import Learned, outlined
 from .segmentation import BEARD, FACE, GLASSES, HAIR, SEEN, SKIN, Segmentation, read
@@ -98,7 +98,7 @@ def mask_photo(arguments: argparse.Namespace) -> int:
     if arguments.labels and pathlib.Path(arguments.labels).resolve() == pathlib.Path(arguments.out).resolve():
         raise BadSetting("--out and --labels name the same file: choose two.")
     photos = image.read(arguments.photo).photo[None]
-    found = Finder()(photos)
+    found = finder(arguments.yunet)(photos)
     if not len(found.photo):
         raise NoFace(f"No face was found in {arguments.photo}: use one in which a face is at least 80 pixels wide and looks roughly at the camera.")
     mask, notes = mask_of(photos, found, masker(arguments.masker))

@@ -43,6 +43,7 @@ def add_to(commands: Any) -> None:
     swap.add_argument("--workers", type=number, default=2, metavar="N", help="files read, and files written, at a time (default: %(default)s)")
     swap.add_argument("--batch", type=number, metavar="N", help="photos a network call (default: 1, on CUDA 8)")
     swap.add_argument("--json", action="store_true", help="print one JSON object a photo")
+    for_detector(swap)
     sheet = commands.add_parser("sheet", help="one photo with each identity, side by side")
     sheet.add_argument("photo", type=pathlib.Path, metavar="PHOTO")
     sheet.add_argument("--out", required=True, metavar="FILE", help="the contact sheet: the photo first, then row by row as listed")
@@ -50,11 +51,18 @@ def add_to(commands: Any) -> None:
     sheet.add_argument("--side", type=number, default=256, metavar="PX", help="of each picture (default: %(default)s)")
     sheet.add_argument("--columns", type=number, default=4, metavar="N", help="default: %(default)s")
     sheet.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    for_detector(sheet)
     mask = commands.add_parser("mask", help="show where a swap would change a photo")
     mask.add_argument("photo", type=pathlib.Path, metavar="PHOTO")
     mask.add_argument("--out", required=True, metavar="FILE", help="the mask at the photo's size, 255 = new face")
     mask.add_argument("--labels", metavar="FILE", help="also the parts of the central head: red hair, green skin, blue the rest")
     mask.add_argument("--masker", choices=MASKERS, default=MASKERS[0], help=MASKER)
+    for_detector(mask)
+
+
+def for_detector(flags: argparse.ArgumentParser) -> None:
+    known = "find faces with YuNet, whose file this is (default: what FACEHUB_YUNET names, else dlib)"
+    flags.add_argument("--yunet", default=os.environ.get("FACEHUB_YUNET", ""), metavar="FILE", help=known)
 
 
 def which(text: str) -> "Which":
@@ -85,6 +93,7 @@ def swap_photos(arguments: argparse.Namespace) -> int:
     """Each photo by itself: a bad one is told of and does not stop the rest."""
     from . import hub
     from .batch import Job, Settings, swap_all
+    from .faces import finder
     from .masking import masker
     from .swap import Swapper
 
@@ -98,7 +107,7 @@ def swap_photos(arguments: argparse.Namespace) -> int:
         raise BadSetting(f"{overwritten.pop().name} would be overwritten by its own result: choose another --out.")
     identity = hub.load(arguments.identity)
     device = chosen_device(arguments.device)
-    swapper = Swapper(identity.generator(device), masker=masker(arguments.masker, device), device=device)
+    swapper = Swapper(identity.generator(device), finder=finder(arguments.yunet), masker=masker(arguments.masker, device), device=device)
     jobs = [Job(photo, {kind: paths[index] for kind, paths in outputs.items()}) for index, photo in enumerate(photos)]
     settings = Settings(faces=arguments.faces, strength=arguments.strength, masker=arguments.masker, label=arguments.label)
     batch = arguments.batch or (8 if device == "cuda" else 1)
@@ -174,7 +183,7 @@ def progress(done: int, total: int, failures: int, seconds: float) -> None:
 def sheet(arguments: argparse.Namespace) -> int:
     """All identities on one photo, which is searched once; one that cannot be loaded is told of and left out."""
     from . import hub, image
-    from .faces import Finder
+    from .faces import finder
     from .provenance import Origin
     from .sheets import compared
 
@@ -192,7 +201,7 @@ def sheet(arguments: argparse.Namespace) -> int:
     if not loaded:
         return 1
     generators = {identity.title: generator for identity, generator in loaded}
-    made = compared(picture.photo, generators, Finder(), side=arguments.side, columns=arguments.columns, device=device)
+    made = compared(picture.photo, generators, finder(arguments.yunet), side=arguments.side, columns=arguments.columns, device=device)
     shown = [identity.handle for identity, _ in loaded]
     bases = sorted({identity.consent["basis"] for identity, _ in loaded})
     image.write(arguments.out, made, origin=Origin(picture.file, identity=", ".join(shown), basis=", ".join(bases)))
