@@ -71,7 +71,7 @@ class Finder:
 
     def score(self, window: np.ndarray, *, least: float = -1.0) -> float:
         """dlib's score of the best face of 80 px or more in a window of (height, width, 3) bytes; `least` where none has more."""
-        _, scores, _ = self._detector.run(window, 0, least)
+        _, scores, _ = self._hog.run(window, 0, least)
         return max(scores, default=least)
 
     def _find(self, pixels: np.ndarray) -> list[np.ndarray]:
