@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from . import pose, segmentation
-from .segmentation import BEARD, FACE, SKIN
+from .segmentation import BEARD, FACE, GLASSES, SKIN
 from .types import Crops, Masks, Region
 
 FOREHEAD = 0.6
@@ -22,14 +22,12 @@ FOREHEAD = 0.6
 EDGE = 0.04
 """Width of the soft edge, inside the outline, in units of the crop."""
 
-GROWTH = 0.02
-"""How far beyond the outline a learned mask may reach, in units of the crop: the jaw's landmarks are off by as much."""
-
-RETREAT = 0.05
+RETREAT = 0.03
 """By how much a learned mask draws back from the outline of a face in profile, in units of the crop."""
 
-SURE = (0.35, 0.75)
-"""The mask rises from 0 to 1 between these probabilities that a pixel is the face's."""
+SURE = (0.5, 0.9)
+"""The mask rises from 0 to 1 between these probabilities that a pixel is the face's; and falls from 1 to 0 between these that it is of glasses, for
+which dark eyes are sometimes taken."""
 
 LEAST = 0.15
 """A learned mask that covers less of the outline is not believed."""
@@ -55,17 +53,16 @@ class Learned:
     outline, because dlib guesses the far cheek there.
     """
 
-    def __init__(self, network: segmentation.Segmentation | None = None, *, device: torch.device | str = "cpu"):
+    def __init__(self, network: torch.nn.Module | None = None, *, device: torch.device | str = "cpu"):
         self.network = copy.deepcopy(network or segmentation.read()).to(device)
 
     def __call__(self, crop: Crops, landmarks: Float[Tensor, "faces 68 2"]) -> Region:
         size = crop.shape[-1]
         parts = self.parts(crop)
         distance = signed_distance(outline(landmarks), size)
-        reach = (GROWTH - RETREAT * pose.far(landmarks))[:, None, None, None] * size
-        low, high = SURE
-        face = parts[:, [FACE, BEARD]].sum(1, keepdim=True)
-        mask = _bordered(((distance + reach) / (EDGE * size)).clamp(0, 1) * ((face - low) / (high - low)).clamp(0, 1))
+        retreat = RETREAT * size * pose.far(landmarks)[:, None, None, None]
+        face, glasses = parts[:, [FACE, BEARD, GLASSES]].sum(1, keepdim=True), parts[:, [GLASSES]]
+        mask = _bordered(((distance - retreat) / (EDGE * size)).clamp(0, 1) * sure(face) * (1 - sure(glasses)))
         fallback = (distance / (EDGE * size)).clamp(0, 1)
         absurd = mask.flatten(1).sum(1) < LEAST * fallback.flatten(1).sum(1)
         hold = (parts[:, [FACE, SKIN]].sum(1, keepdim=True) > 0.5).to(crop.dtype)
@@ -84,6 +81,12 @@ class Learned:
             return self.network(crop.contiguous(memory_format=torch.channels_last)).softmax(1)
         seen = F.interpolate(crop, size=segmentation.SEEN, mode="bilinear", antialias=True)
         return F.interpolate(self.network(seen.contiguous(memory_format=torch.channels_last)).softmax(1), size=size, mode="bilinear")
+
+
+def sure(probability: Masks) -> Masks:
+    """0 to 1 over `SURE`."""
+    low, high = SURE
+    return ((probability - low) / (high - low)).clamp(0, 1)
 
 
 def _bordered(mask: Masks) -> Masks:

@@ -51,6 +51,7 @@ def clone(
     `hold` is 1 where the target's colours may be continued into the clone, everywhere if it is not given. Where it is 0, on hair or on a hand before
     the face, the membrane is held by nothing and runs on until it meets a pixel that holds it: the equation's boundary leaves such pixels out, and
     none of their colour bleeds in. Where nothing within `NEAR` pixels of the mask holds, the source is lifted by the mean difference under the mask.
+    How far it runs on depends on the rectangle: in a batch, on that of the largest face, by a few levels.
     A mask that reaches the rectangle's edge has no condition there (only neighbours inside the rectangle count); one that fills the whole
     rectangle has none at all, and the source is lifted by the mean difference. Nothing is differentiated through this.
     """

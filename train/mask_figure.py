@@ -16,6 +16,7 @@ from facehub import hub, image
 from facehub.errors import BadSetting, FaceHubError
 from facehub.faces import Finder
 from facehub.masks import Learned, outlined
+from facehub.segmentation import FACE
 from facehub.sheets import around, contact_sheet, titled
 from facehub.swap import Swapper, chosen
 
@@ -40,8 +41,12 @@ def handed(photo: Photo, points: Points) -> Photo:
     """A hand before the mouth and a cheek, of the face's own skin."""
     eyes = (points[0, 36:42].mean(0) - points[0, 42:48].mean(0)).norm().item()
     side = round(eyes / 0.22)  # of the crop, in pixels of the photo
-    distance = hand(Chance(1, torch.Generator().manual_seed(11)), side)[0]
-    left, top = (points[0, 62] - side * torch.tensor([0.42, 0.62])).round().long().tolist()
+    left, top = (points[0, 30] - side * torch.tensor([0.5, 0.625])).round().long().tolist()
+    places = (points[0, [66, 54, 8, 36, 45, 27]] - torch.tensor([left, top])).round().long().tolist()
+    for seed in range(1000):  # one that covers the lips and no eye
+        distance = hand(Chance(1, torch.Generator().manual_seed(seed)), side)[0]
+        if [bool(distance[0, y, x] > 0) for x, y in places] == [True, True, True, False, False, False]:
+            break
     window = (slice(None), slice(max(top, 0), top + side), slice(max(left, 0), left + side))
     there = photo[window].float()
     distance = distance[:, max(-top, 0) :, max(-left, 0) :][:, : there.shape[1], : there.shape[2]]
@@ -67,8 +72,7 @@ def clear(seed: int, photo: Photo, points: Points) -> bool:
     allowed = torch.ones(1, 1, *small.shape[2:], dtype=torch.uint8)
     seen, label = glasses(small, allowed, points * scale, Chance(1, torch.Generator().manual_seed(seed)))
     x, y = (points[0, 36:42].mean(0) * scale).round().long().tolist()
-    change = seen - small
-    return bool(change[0, :, y, x].abs().max() < 0.05 and (change < -0.3).float().mean() > 0.012 and label[0, 0, y, x] != 1)
+    return bool(label[0, 0, y, x] == 1 << FACE and (seen - small < -0.3).float().mean() > 0.012)
 
 
 def hatted(photo: Photo, points: Points) -> Photo:

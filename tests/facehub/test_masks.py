@@ -88,14 +88,14 @@ def test_what_lies_before_the_face_is_left_out_and_holds_nothing(name):
     points, crop = reference_landmarks(128)[None], torch.rand(1, 3, 128, 128)
     region, whole = Learned(Drawn(**{name: LEFT}))(crop, points), hull(crop, points)
     assert (region.mask[..., :64] == 0).all() and (region.hold[..., :64] == 0).all()
-    assert (region.mask[..., 64:] >= whole[..., 64:]).all() and (region.hold[..., 64:] == 1).all()
+    assert torch.equal(region.mask[..., 64:], whole[..., 64:]) and (region.hold[..., 64:] == 1).all()
     assert region.notes == ("",)
 
 
 def test_beards_are_the_face_but_their_colour_is_not_taken_over():
     points, crop = reference_landmarks(128)[None], torch.rand(1, 3, 128, 128)
     region = Learned(Drawn(beard=LEFT))(crop, points)
-    assert (region.mask >= hull(crop, points)).all()
+    assert torch.equal(region.mask, hull(crop, points))
     assert (region.hold[..., :64] == 0).all() and (region.hold[..., 64:] == 1).all()
 
 
@@ -116,7 +116,7 @@ def test_an_absurd_mask_gives_way_to_the_outline_and_says_so(name):
 def test_a_face_in_profile_gets_a_smaller_mask():
     front = reference_landmarks(128)[None]
     profile = front.clone()
-    profile[:, 27:36, 0] += 26  # the nose over the jaw's end, the outline as it was
+    profile[:, 27:36, 0] += 34  # the nose over the jaw's end, the outline as it was
     crop = torch.rand(1, 3, 128, 128)
     masker = Learned(Drawn())
     assert pose.far(profile) == 1 and pose.far(front) == 0

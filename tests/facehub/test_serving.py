@@ -66,8 +66,8 @@ def test_nothing_beyond_the_seen_window_reaches_a_photo(scale, turn):
     mask[..., 40:60, 37:52] = 1
     photo, results = (torch.rand(1, 3, 300, 300) * 255).byte(), []
     for beyond in (0.0, 1.0):
-        hold, photo = torch.ones_like(mask), torch.tensor([0])
-        faces = Faces(torch.full((1, 3, size, size), 0.5), mask, hold, crop_from_photo, torch.zeros(1, 68, 2), photo, ("",))
+        hold, whose = torch.ones_like(mask), torch.tensor([0])
+        faces = Faces(torch.full((1, 3, size, size), 0.5), mask, hold, crop_from_photo, torch.zeros(1, 68, 2), whose, ("",))
         top, bottom, left, right = seen(faces)
         assert bottom - top < size
         crop = torch.full_like(faces.crop, beyond)

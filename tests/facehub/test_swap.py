@@ -6,6 +6,7 @@ import torch
 from facehub.errors import BadSetting, NoFace
 from facehub.faces import Finder
 from facehub.generators import Generator
+from facehub.masks import Learned, outlined
 from facehub.swap import Swapper, chosen
 from facehub.types import Found
 
@@ -62,14 +63,15 @@ def test_same_input_same_output(astronaut, finder):
 
 
 def test_a_stack_is_its_photos(astronaut, finder):
-    """To one level: a batch may sum in another order."""
+    """To one level under the outline; under the learned mask the membrane runs on over hair to the edge of the batch's common rectangle."""
     torch.manual_seed(0)
-    swapper = Swapper(Generator(64), finder=finder)
     photos = torch.stack([astronaut, astronaut.flip(2)])
-    together = swapper(photos)
-    each = [swapper(photo[None]) for photo in photos]
-    assert (together.blended.int() - torch.cat([s.blended for s in each]).int()).abs().max() <= 1
-    assert together.faces.photo.tolist() == [0, 1]
+    for masker, most in ((outlined, 1), (Learned(), 5)):
+        swapper = Swapper(Generator(64), finder=finder, masker=masker)
+        together, each = swapper(photos), [swapper(photo[None]) for photo in photos]
+        apart = (together.blended.int() - torch.cat([s.blended for s in each]).int()).abs()
+        assert apart.max() <= most and apart.float().mean() < 0.02
+        assert together.faces.photo.tolist() == [0, 1]
 
 
 def test_strength_and_seconds(astronaut, finder):
