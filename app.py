@@ -32,7 +32,7 @@ from demo.runs import Tools  # noqa: E402
 from demo.train_handlers import TrainHandlers  # noqa: E402
 from demo.video_handlers import MAX_SECONDS, VideoHandlers  # noqa: E402
 from demo.webcam import Webcam  # noqa: E402
-from demo.wishes import label_setting  # noqa: E402
+from demo.wishes import label_setting, seconds_setting  # noqa: E402
 from facehub.errors import BadSetting  # noqa: E402
 from facehub.faces import finder as finder_with  # noqa: E402
 from facehub.hub import Hub, identities  # noqa: E402
@@ -68,7 +68,7 @@ handlers = Handlers(
     limits=limits,
     **label_setting(os.environ.get("FACEHUB_LABEL", "on")),
 )
-films = VideoHandlers(handlers, max_seconds=float(os.environ.get("FACEHUB_VIDEO_SECONDS", MAX_SECONDS)))
+films = VideoHandlers(handlers, max_seconds=seconds_setting(os.environ.get("FACEHUB_VIDEO_SECONDS", str(MAX_SECONDS))))
 demo = build(handlers, training, hub, films=films, webcam=Webcam(handlers), login="OAUTH_CLIENT_ID" in os.environ)
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What visitors and the operator ask for, in words, as the pipeline takes it."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,3 +52,14 @@ def label_setting(word: str) -> dict:
     if word not in ("on", "choice", "off"):
         raise SystemExit(f'FACEHUB_LABEL is "{word}": set it to on, choice (each visitor decides) or off.')
     return {"marks": Marks(label=word != "off"), "label_optional": word == "choice"}
+
+
+def seconds_setting(text: str) -> float:
+    """The operator's limit for the length of videos. What is no number above 0 ends the program with a sentence."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise SystemExit(f'FACEHUB_VIDEO_SECONDS is "{text}": set it to the seconds of the longest video that is taken, 60 say.')
+    return seconds

@@ -52,7 +52,7 @@ def test_swap_needs_a_photo_and_an_identity(client, photo):
     assert len(before_after) == 2
     assert len(steps) == 6
     assert Path(landmarks).exists()
-    assert "clone" in timetable and notes == ""
+    assert "clone" in timetable and "outline of the landmarks" in notes, "the drawn faces are none to the learned mask"
 
 
 def test_every_option_is_reached(client, photo):
@@ -81,7 +81,7 @@ def test_every_handler_has_a_name_and_says_what_it_does(handlers):
     assert {"swap", "check", "take_in", "example", "choose", "introduce", "identities"} <= {function.api_name for function in functions}
     assert all(function.fn.__doc__ for function in functions)
     described = page.get_api_info()["named_endpoints"]
-    assert [parameter["parameter_name"] for parameter in described["/swap"]["parameters"]] == ["photo", "identity", "strength", "faces"]
+    assert [parameter["parameter_name"] for parameter in described["/swap"]["parameters"]] == ["photo", "identity", "strength", "faces", "masker"]
 
 
 REFUSED = [

@@ -95,8 +95,8 @@ OTHERS = [
     ("check", (5,), NO_FILE),
     ("take_in", (named("/etc/passwd"),), NO_FILE),
     ("nothing", (), 'No function is called "nothing"'),
-    ("swap", (), "swap takes 4 values, but got 0"),
-    ("swap", (FACE,) * 9, "swap takes 4 values, but got 9"),
+    ("swap", (), "swap takes 5 values, but got 0"),
+    ("swap", (FACE,) * 9, "swap takes 5 values, but got 9"),
 ]
 
 
@@ -171,7 +171,7 @@ def test_addresses_that_are_none(visitor):
 
 
 def test_direct_calls_do_not_pass_the_queue(visitor, photo):
-    answer = visitor.http.post("/gradio_api/run/swap", json={"data": [photo, "ada", 1.0, "all"]})
+    answer = visitor.http.post("/gradio_api/run/swap", json={"data": [photo, "ada", 1.0, "all", "learned"]})
     assert answer.status_code == 404
     assert "waits in line" in answer.json()["detail"]
 

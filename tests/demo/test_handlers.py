@@ -14,7 +14,7 @@ from demo import pictures
 from demo.check_tab import Checks, shown
 from demo.handlers import Handlers
 from demo.sentences import plain
-from demo.wishes import chosen, label_setting
+from demo.wishes import chosen, label_setting, seconds_setting
 from facehub import credentials, image, label
 from facehub.checker import Layer, Report
 from facehub.errors import BadSetting
@@ -289,3 +289,29 @@ def test_faces_are_a_word_or_a_number(text):
 @given(st.text())
 def test_plain_text_holds_nothing_that_markdown_reads(text):
     assert all(letter.isalnum() or letter in " &#;" for letter in plain(text))
+
+
+@pytest.mark.parametrize("text", ["soon", "", "0", "-3", "nan", "inf"])
+def test_a_length_of_videos_that_is_none_is_told_at_the_start(text):
+    with pytest.raises(SystemExit, match="FACEHUB_VIDEO_SECONDS"):
+        seconds_setting(text)
+    assert seconds_setting("90") == 90
+
+
+def test_a_mask_that_is_no_choice_is_told(handlers, upload):
+    with pytest.raises(gr.Error, match='Mask "everything" is no choice'):
+        handlers.swap(upload(photo_of((90, 160, 120))), "ada", 1.0, "all", "everything")
+
+
+def test_notes_are_said_face_by_face():
+    assert pictures.noted(("", "")) == ""
+    assert pictures.noted(("", "Turned far.")) == "Face 1: Turned far."
+    assert pictures.noted(("Turned far.",)) == "Turned far."
+
+
+def test_the_outline_can_be_asked_for(handlers, upload):
+    """Under the outline the whole face is painted; the drawn faces show nothing that the learned mask would take for one, and it says so."""
+    photo = upload(photo_of((90, 160, 120)))
+    outline = handlers.swap(photo, "ada", 1.0, "all", "landmarks")
+    assert outline.notes == ""
+    assert "outline of the landmarks was used" in handlers.swap(photo, "ada").notes

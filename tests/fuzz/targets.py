@@ -183,8 +183,8 @@ def calls_seeds() -> dict[str, bytes]:
         "is_stream": False,
     }
     values = {
-        "swap": [photo, "ada", 1.0, "all"],
-        "swap_all": [photo, ["ada"], 1.0, "largest"],
+        "swap": [photo, "ada", 1.0, "all", "learned"],
+        "swap_all": [photo, ["ada"], 1.0, "largest", "learned"],
         "check": [photo],
         "take_in": [photo],
         "example": [0],
