@@ -99,14 +99,14 @@ def held(identities, handlers, monkeypatch):
 
 def test_who_comes_when_too_many_wait_is_told_so(held):
     url, begun, go, _ = held
-    photo = image.encode(photo_of((90, 160, 120)), generated=False)
+    photo, *photos = [image.encode(photo_of((90, 160, blue)), generated=False) for blue in (120, 130, 140, 150)]
     answers = []
 
-    def visit() -> None:
+    def visit(photo: bytes) -> None:
         with Visitor(url, timeout_s=60) as visitor:
             answers.append(visitor.call("swap", visitor.upload(photo), "ada", 1.0, "all"))
 
-    crowd = [threading.Thread(target=visit) for _ in range(3)]
+    crowd = [threading.Thread(target=visit, args=[own]) for own in photos]
     crowd[0].start()
     assert begun.wait(30)
     with Visitor(url, timeout_s=60) as late:
