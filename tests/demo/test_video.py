@@ -45,7 +45,7 @@ def test_a_video_is_swapped_marked_and_gone_with_the_visitor(films, put, handler
     assert shown.film.name == "mine-ada.mp4" and shown.film == shown.download
     assert check(shown.film).marked
     assert shown.told.startswith("6 of 6 frames show a face; one face was followed.")
-    assert told[-1] == "6 of about 6 frames"
+    assert told[-1].startswith("6 of about 6 frames")
     films.leave(VISITOR)
     handlers.leave(VISITOR)
     assert files_in(handlers.visits.root) == []
