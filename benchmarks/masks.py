@@ -8,17 +8,18 @@ from functools import partial
 from itertools import pairwise
 
 import torch
-from torch import Tensor
 
 from facehub import image, pose, segmentation
 from facehub.alignment import reference_landmarks
 from facehub.faces import Finder
-from facehub.geometry import fit_affine, move
+from facehub.geometry import move
 from facehub.hub import load
+from facehub.masking import crop_from_photo
 from facehub.masks import Learned, hull, outlined
 from facehub.swap import Swapper
 from facehub.types import Found
 from train import measure_parts, parts
+from train.evaluate import across
 
 from . import machine
 
@@ -51,7 +52,7 @@ def swaps(folder: pathlib.Path, identity: str, faces: int, cache: pathlib.Path) 
     generator, landmarks = load(identity).generator(), parts.find(folder, "validation", cache=cache)
     photos = [one for one in parts.marked(folder, "validation") if one.name in landmarks][:faces]
     points = torch.tensor([landmarks[one.name] for one in photos])
-    yaw = pose.yaw_deg(move(fit_affine(points, reference_landmarks(128)[None]), points)).abs()
+    yaw = pose.yaw_deg(move(crop_from_photo(points), points)).abs()
     rows: list[list[object]] = []
     for name, masker in (("landmarks", outlined), ("learned", Learned())):
         swapper = Swapper(generator, finder=Finder(), masker=masker)
@@ -71,17 +72,7 @@ def measured(swapper: Swapper, one: parts.Marked, landmarks: list) -> list[float
     swapped = swapper(photo, found=face)
     changed = (swapped.blended != photo).any(1)[0]
     truth = parts.pixels(one.mask, "lfw").argmax(1)[0]
-    return [*((changed & (truth == k)).sum().item() for k in (0, 1, 2)), *seam(swapped.blended, photo, swapped.mask > 0)]
-
-
-def seam(result: Tensor, photo: Tensor, mask: Tensor) -> tuple[float, float]:
-    """Sum over the pairs of neighbours across the mask's edge of how much larger their step is than in the photo; and how many pairs."""
-    steps = pairs = 0.0
-    for axis in (2, 3):
-        edge = mask.diff(dim=axis).expand(-1, 3, -1, -1)
-        step = (result.float().diff(dim=axis).abs() - photo.float().diff(dim=axis).abs()) * edge
-        steps, pairs = steps + step.sum().item(), pairs + edge.sum().item()
-    return steps, pairs
+    return [*((changed & (truth == k)).sum().item() for k in (0, 1, 2)), *(total.item() for total in across(swapped.blended, photo, swapped.mask > 0))]
 
 
 def main() -> None:

@@ -4,11 +4,12 @@ from typing import NamedTuple
 
 import gradio as gr
 
+from facehub.swapping import MASKERS
+
 from . import asked
 from .check_tab import label_choice
 from .handlers import MOST_AT_ONCE, Handlers
 from .look import AT_ONCE, DEVICE, shown, tiles
-from .wishes import MASKERS
 
 NO_IDENTITY = """
 **No identity is installed yet.** Train one with `python -m train`, or name a folder of identities in the environment variable

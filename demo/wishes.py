@@ -11,8 +11,7 @@ from facehub.errors import BadSetting
 from facehub.masks import outlined
 from facehub.provenance import Marks
 from facehub.swap import Which
-
-MASKERS = ("learned", "landmarks")
+from facehub.swapping import MASKERS
 
 LABELLED = Marks(label=True)
 """All marks, the visible one too: what a page puts on unless its operator wants otherwise."""

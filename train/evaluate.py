@@ -161,12 +161,20 @@ def seam(
     result: UInt8[Tensor, "n 3 size size"], photo: UInt8[Tensor, "n 3 size size"], mask: Bool[Tensor, "n 1 size size"]
 ) -> Float[Tensor, " n"]:
     """By how many levels of 255 the mean step between neighbours across the mask's edge is larger than the same step in the photo."""
+    steps, pairs = across(result, photo, mask)
+    return steps / pairs.clamp(min=1)
+
+
+def across(
+    result: UInt8[Tensor, "n 3 height width"], photo: UInt8[Tensor, "n 3 height width"], mask: Bool[Tensor, "n 1 height width"]
+) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
+    """The sum that `seam` is the mean of, in levels of 255, and over how many pairs of neighbours and colours."""
     steps, pairs = torch.zeros(len(mask)), torch.zeros(len(mask))
     for axis in (2, 3):
         edge = mask.diff(dim=axis).expand(-1, 3, -1, -1)
         step = (result.float().diff(dim=axis).abs() - photo.float().diff(dim=axis).abs()) * edge
         steps, pairs = steps + step.sum((1, 2, 3)), pairs + edge.sum((1, 2, 3))
-    return steps / pairs.clamp(min=1)
+    return steps, pairs
 
 
 @torch.inference_mode()
