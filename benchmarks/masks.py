@@ -72,7 +72,8 @@ def measured(swapper: Swapper, one: parts.Marked, landmarks: list) -> list[float
     swapped = swapper(photo, found=face)
     changed = (swapped.blended != photo).any(1)[0]
     truth = parts.pixels(one.mask, "lfw").argmax(1)[0]
-    return [*((changed & (truth == k)).sum().item() for k in (0, 1, 2)), *(total.item() for total in across(swapped.blended, photo, swapped.mask > 0))]
+    steps, pairs = across(swapped.blended, photo, swapped.mask > 0)
+    return [*((changed & (truth == k)).sum().item() for k in (0, 1, 2)), steps.item(), pairs.item()]
 
 
 def main() -> None:
