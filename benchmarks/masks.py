@@ -1,6 +1,6 @@
 """`python -m benchmarks.masks`: how long the network for parts takes; with marked photos also how right it is, and what that does to swaps.
 
-    python -m benchmarks.masks --marked ../lfw_parts --marked ../celebamask --identity tom_cruise
+python -m benchmarks.masks --marked ../lfw_parts --marked ../celebamask --identity tom_cruise
 """
 
 import pathlib

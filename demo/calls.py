@@ -38,6 +38,8 @@ class BadCall(Exception):
 
 def checked(path: str, body: bytes, blocks: Any) -> None:
     """Raises BadCall unless the body is a call that `blocks` can take at the path (without its prefix)."""
+    if re.fullmatch("/stream/.*/close/?", path):
+        return None
     call = parsed(body)
     if re.match("/call/v2/", path):
         return known(path, None, None, blocks)
@@ -52,8 +54,19 @@ def checked(path: str, body: bytes, blocks: Any) -> None:
     if call.get("batched"):
         raise BadCall(400, "Calls are taken one by one: leave batched out.")
     named(call, ("session_hash",))
+    if path.startswith("/stream/"):
+        return going_on(path.removeprefix("/stream/").rstrip("/"), len(call["data"]), blocks)
     known(path, call.get("fn_index"), len(call["data"]), blocks, call.get("event_data") if path.startswith("/queue") else None)
     return None
+
+
+def going_on(event_id: str, count: int, blocks: Any) -> None:
+    """Raises BadCall unless the event is one that takes frames, and gets as many values as it takes."""
+    event = blocks._queue.event_ids_to_events.get(event_id)
+    if event is None or not event.streaming:
+        raise BadCall(404, "This camera's turn is over: press record again.")
+    if count != len(event.fn.inputs):
+        raise BadCall(400, f"{event.fn.api_name} takes {len(event.fn.inputs)} values, but got {count}: see /?view=api.")
 
 
 def parsed(body: bytes) -> dict[str, Any]:

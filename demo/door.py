@@ -36,10 +36,12 @@ READ = re.compile(
 """What may be read. A file's address is a path in the cache, never one of another server."""
 
 CALL = re.compile(rf"{PREFIX}/((run|api|call|call/v2)/\w{{1,64}}|queue/join|cancel|reset)/?")
+STREAM = re.compile(rf"{PREFIX}/stream/\w{{1,64}}(/close)?/?")
+"""Where the browser sends the further frames of its camera."""
 UPLOAD = re.compile(rf"{PREFIX}/upload/?")
 
 CALL_BYTES = 1e6
-"""Of one call without its files: texts and numbers."""
+"""Of one call without its files: texts, numbers, and one frame of a camera."""
 
 DRAIN_SECONDS = 10.0
 
@@ -80,10 +82,11 @@ class Door:
         if method == "HEAD" and path == "/":  # whether the page is there: gradio asks it at its start, and gives up where a busy machine takes 3 s
             await Response()(scope, receive, send)
             return
-        coming = Slowly(receive, self.limits, most=CALL_BYTES if CALL.fullmatch(path) else None)
+        call = method == "POST" and (CALL.fullmatch(path) or STREAM.fullmatch(path))
+        coming = Slowly(receive, self.limits, most=CALL_BYTES if call else None)
         answer = Answer(send, path)
         try:
-            if method == "POST" and CALL.fullmatch(path):
+            if call:
                 body = await coming.all()
                 checked(path.removeprefix(PREFIX), body, scope["app"].get_blocks())
                 await self.app(scope, Again(body, receive), answer)

@@ -15,6 +15,7 @@ from .sentences import in_a_sentence, toast
 NO_FETCHING = "A picture has to be sent to this page: it fetches none from an address, so upload the file instead."
 GONE = "This photo has been deleted, as all are when a page closes or after half an hour: please add it once more."
 NO_FILE = "This is no file that was uploaded here: drop one in, or send it to /gradio_api/upload first."
+NO_FRAME = "A frame of a camera has to come as a data URL, with data:image/ at its start: no path and no address is followed."
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,8 @@ class Reception(gr.Blocks):
     def _value(self, block: Any, value: object) -> object:
         if block.stateful or value is None:
             return None  # what a session remembers is not the caller's to send
+        if getattr(block, "streaming", False):
+            return self._frame(value)
         model = getattr(block, "data_model", None)
         if model is ListFiles:
             return [self._file(one) for one in (value if isinstance(value, list) else [value])]
@@ -59,6 +62,13 @@ class Reception(gr.Blocks):
         if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(part, (dict, list)) for part in value)):
             raise BadSetting(f"{block.label or 'A value'} is a group of values, but must be a plain one: see /?view=api.")
         return value
+
+    def _frame(self, value: object) -> dict[str, Any]:
+        """A camera's picture, which comes within the call itself: never a path, never an address."""
+        url = value.get("url") if isinstance(value, dict) else None
+        if not isinstance(url, str) or not url.startswith("data:image/"):
+            raise BadPhoto(NO_FRAME)
+        return {"path": None, "url": url}
 
     def _file(self, value: object) -> dict[str, Any]:
         """A file's path alone, once it was seen to be one that this caller may name."""

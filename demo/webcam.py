@@ -30,8 +30,8 @@ LIVE = Marks(label=True, manifest=False)
 LARGEST_PX = 640
 """Longer side of what is worked on; a larger frame is made smaller first."""
 
-MOST_BYTES = 3_000_000
-"""Of one frame as it is sent."""
+MOST_BYTES = 700_000
+"""Of one frame as it is sent: so many go into a call, see `door.CALL_BYTES`, and a frame of 640x480 px has a tenth of it."""
 
 MOST_VISITORS = 50
 """Whose faces are remembered at a time."""
@@ -113,7 +113,7 @@ def decoded(frame: str | None) -> bytes:
     if not (head.startswith("data:image/") and head.endswith(";base64")):
         raise BadPhoto("The camera's picture did not arrive as one: reload the page, and start the camera again.")
     if len(data) > MOST_BYTES * 4 / 3:
-        raise BadPhoto(f"The camera's picture is larger than {MOST_BYTES // 1_000_000} MB: choose a smaller resolution.")
+        raise BadPhoto(f"The camera's picture is larger than {MOST_BYTES // 1000} kB: choose a smaller resolution.")
     try:
         return base64.b64decode(data, validate=True)
     except binascii.Error as problem:

@@ -16,6 +16,7 @@ TURN_SECONDS = 60
 
 HINT = """
 The camera's pictures are computed on this server and forgotten at once: none of them becomes a file. What you see carries the visible AI mark.
+After a minute it is the next visitor's turn: press record again to go on.
 """
 
 

@@ -42,9 +42,7 @@ def align(photos: Photos, landmarks: Landmarks, photo: Int[Tensor, " faces"], *,
     points = move(crop_from_photo, landmarks)
     region = masker(crop, points)
     notes = tuple(" ".join(filter(None, pair)) for pair in zip(region.notes, pose.told(points), strict=True))
-    return Faces(
-        crop=crop, mask=region.mask, hold=region.hold, crop_from_photo=crop_from_photo, landmarks=landmarks, photo=photo, notes=notes
-    )
+    return Faces(crop=crop, mask=region.mask, hold=region.hold, crop_from_photo=crop_from_photo, landmarks=landmarks, photo=photo, notes=notes)
 
 
 def seen(faces: Faces) -> tuple[int, int, int, int]:

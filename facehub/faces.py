@@ -40,9 +40,7 @@ class Finder:
     photo's own size); if that shows nothing either, turned by a quarter, a half and three quarters. Landmarks are found at full detail.
     """
 
-    def __init__(
-        self, *, search_px: int = 640, again_px: int = 1600, turn: bool = True, min_score: float = 0.12, detector: Detector | None = None
-    ):
+    def __init__(self, *, search_px: int = 640, again_px: int = 1600, turn: bool = True, min_score: float = 0.12, detector: Detector | None = None):
         """`detector` finds such squares as dlib's another way (yunet.py).
 
         `min_score` is dlib's own score; over the test photos no false face scored above 0.08 and no true one below 0.18. Gray copies would take three
@@ -173,5 +171,3 @@ def _turn_back(points: np.ndarray, turns: int, size: tuple[int, int]) -> np.ndar
 def box(landmarks: Float[Tensor, "faces 68 2"]) -> Float[Tensor, "faces 4"]:
     """The landmarks' bounding boxes: left, top, right, bottom in photo pixels."""
     return torch.cat([landmarks.amin(1), landmarks.amax(1)], dim=1)
-
-

@@ -14,6 +14,7 @@ from .keys import Credential
 VERSION = "0.3.0"
 """Of this program."""
 
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """What a picture was made from. What is empty is not known, and left out of the manifest."""

@@ -53,9 +53,7 @@ def row(photo: UInt8[Tensor, "3 height width"], swapped: Swapped, *, side: int) 
     return around(torch.stack([photo, swapped.raw[0], swapped.blended[0]]), swapped.faces.landmarks, side=side)
 
 
-def around(
-    pictures: UInt8[Tensor, "n 3 height width"], landmarks: Float[Tensor, "faces 68 2"], *, side: int
-) -> UInt8[Tensor, "n 3 side side"]:
+def around(pictures: UInt8[Tensor, "n 3 height width"], landmarks: Float[Tensor, "faces 68 2"], *, side: int) -> UInt8[Tensor, "n 3 side side"]:
     """The same square of each picture, around the first face."""
     left, top, right, bottom = box(landmarks[:1])[0].tolist()
     height, width = pictures.shape[-2:]

@@ -157,9 +157,7 @@ def fine_energy(crop: UInt8[Tensor, "n 3 size size"], landmarks: Float[Tensor, "
     return ((fine * inside).sum((1, 2, 3)) / inside.sum((1, 2, 3)).clamp(min=1)).sqrt()
 
 
-def seam(
-    result: UInt8[Tensor, "n 3 size size"], photo: UInt8[Tensor, "n 3 size size"], mask: Bool[Tensor, "n 1 size size"]
-) -> Float[Tensor, " n"]:
+def seam(result: UInt8[Tensor, "n 3 size size"], photo: UInt8[Tensor, "n 3 size size"], mask: Bool[Tensor, "n 1 size size"]) -> Float[Tensor, " n"]:
     """By how many levels of 255 the mean step between neighbours across the mask's edge is larger than the same step in the photo."""
     steps, pairs = across(result, photo, mask)
     return steps / pairs.clamp(min=1)
@@ -191,9 +189,7 @@ def outputs(generator: Generator, crop: UInt8[Tensor, "n 3 size size"]) -> UInt8
 
 
 @torch.inference_mode()
-def stitched(
-    made: UInt8[Tensor, "n 3 size size"], faces: Gallery
-) -> tuple[UInt8[Tensor, "n 3 size size"], Bool[Tensor, "n 1 size size"]]:
+def stitched(made: UInt8[Tensor, "n 3 size size"], faces: Gallery) -> tuple[UInt8[Tensor, "n 3 size size"], Bool[Tensor, "n 1 size size"]]:
     """Cloned into the crops, as a swap does it in photos; and where that changed them."""
     rows, masks, masker = [], [], Learned()
     for index in torch.arange(len(made)).split(32):

@@ -73,9 +73,7 @@ def measure_scales(network: VGG19, box: UInt8[Tensor, "n 3 h w"], *, batch: int 
             network.get_buffer(f"scale_{index}").copy_(torch.where(mean > 0.01 * mean.mean(), mean, mean.mean()))
 
 
-def vgg19(
-    weights: pathlib.Path | None = None, scales: pathlib.Path | None = None, *, box: UInt8[Tensor, "n 3 h w"] | None = None
-) -> VGG19:
+def vgg19(weights: pathlib.Path | None = None, scales: pathlib.Path | None = None, *, box: UInt8[Tensor, "n 3 h w"] | None = None) -> VGG19:
     """The network with weights from a safetensors file of torchvision's key names, or torchvision's own download.
 
     Scales from a file, or else measured over the faces' boxes that are given.

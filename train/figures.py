@@ -73,9 +73,7 @@ def light(with_loss: Swapper, without: Swapper, photos: list[Photo]) -> tuple[Sh
     return sheet, {name: sum(values) / len(values) for name, values in distance.items()}
 
 
-def weight(
-    photos: list[Photo], bank: StyleBank, network: VGG19, alphas: list[float], *, size: int, steps: int
-) -> Sheet:
+def weight(photos: list[Photo], bank: StyleBank, network: VGG19, alphas: list[float], *, size: int, steps: int) -> Sheet:
     """Figure 7: a row a photo, a column a style weight."""
     rows = []
     for photo in photos:

@@ -280,7 +280,6 @@ def run(arguments: argparse.Namespace, config: Config, device: torch.device, fol
     finish(arguments, config, generator, material, metrics, rows, device, samples=arguments.sample)
 
 
-
 def finish(arguments, config, generator, material, metrics, rows, device, *, samples) -> None:
     """Saves the identity's folder: weights, card, how it was made, and swaps of the sample pictures."""
     consent = read_consent(arguments.consent)

@@ -25,9 +25,7 @@ def light(output: Float[Tensor, "n k"], photo: Float[Tensor, "n k"]) -> Float[Te
     return (output - photo).square().mean(1)
 
 
-def identity(
-    output: Float[Tensor, "n k"], photo: Float[Tensor, "n k"], wanted: Float[Tensor, " k"], *, stranger: float = 0.1
-) -> Float[Tensor, " n"]:
+def identity(output: Float[Tensor, "n k"], photo: Float[Tensor, "n k"], wanted: Float[Tensor, " k"], *, stranger: float = 0.1) -> Float[Tensor, " n"]:
     """How far a face network's unit vectors of the output are from the identity's mean, and how much likeness to the input person is left.
 
     1 - cos(output, identity) + max(0, cos(output, photo) - stranger), where `stranger` is the cosine of two people who are none of each other's.
@@ -55,8 +53,6 @@ def total_variation(output: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
     return across + (output[..., 1:, :] - output[..., :-1, :]).square().mean((1, 2, 3))
 
 
-def nearest_poses(
-    landmarks: Float[Tensor, "n 68 2"], bank: Float[Tensor, "styles 68 2"], count: int
-) -> Int[Tensor, "n count"]:
+def nearest_poses(landmarks: Float[Tensor, "n 68 2"], bank: Float[Tensor, "styles 68 2"], count: int) -> Int[Tensor, "n count"]:
     """The N_best style photos of each face: nearest by Euclidean distance of the aligned landmarks."""
     return torch.cdist(landmarks.flatten(1), bank.flatten(1)).topk(min(count, len(bank)), largest=False).indices

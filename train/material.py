@@ -50,9 +50,7 @@ def prepare(
     return Material(style=style, content=faces, held_out=measured, weeded=weeded)
 
 
-def style_photos(
-    photos: pathlib.Path, *, size: int, cache: pathlib.Path, report: pathlib.Path | None = None
-) -> tuple[Gallery, dict[str, str]]:
+def style_photos(photos: pathlib.Path, *, size: int, cache: pathlib.Path, report: pathlib.Path | None = None) -> tuple[Gallery, dict[str, str]]:
     """The photos that teach the identity, and the reason for each that does not. Raises BadSetting when fewer than 16 remain."""
     everything, missing = gather_person(photos, size=size, cache=cache)
     weeded = missing | weed(everything)

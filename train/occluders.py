@@ -158,4 +158,3 @@ def near(eye: Float[Tensor, "n 6 2"], size: int) -> Float[Tensor, "n 1 size size
     """Positive on and close around an eye: a rod from corner to corner as thick as the eye is open."""
     open_px = (eye[:, 1:3] - eye[:, [5, 4]]).norm(dim=2).mean(1)
     return capsule(eye[:, 0], eye[:, 3], open_px * 0.6, size)
-

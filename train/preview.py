@@ -29,9 +29,7 @@ from .precision import autocast
 from .style import StyleBank, boxed, style_bank
 
 
-def terms(
-    output: Float[Tensor, "n 3 h w"], photo: dict[str, Tensor], best: dict[str, Tensor], network: VGG19
-) -> dict[str, Float[Tensor, " n"]]:
+def terms(output: Float[Tensor, "n 3 h w"], photo: dict[str, Tensor], best: dict[str, Tensor], network: VGG19) -> dict[str, Float[Tensor, " n"]]:
     """The unweighted losses of the boxed outputs (equation 8 without the light): content, style summed over its layers, variation."""
     found = network(output)
     return {

@@ -1,9 +1,9 @@
 """What became of each photo of an identity's folder: photos.json, a contact sheet to look at, and warnings before an hour is spent on training.
 
-    gallery, missing = gather_person(photos, size=128, cache=cache)
-    left_out = missing | weed(gallery)
-    for sentence in write(folder, photos, gallery, left_out):
-        print(sentence)
+gallery, missing = gather_person(photos, size=128, cache=cache)
+left_out = missing | weed(gallery)
+for sentence in write(folder, photos, gallery, left_out):
+    print(sentence)
 """
 
 import argparse

@@ -147,12 +147,15 @@ def test_networks_are_loaded_once_and_only_so_many_kept(handlers, identities, sw
     assert loads == ["ada", "ben", "ada", "ben", "ada"]
 
 
-@pytest.mark.parametrize("faces, identity, strength, sentence", [
-    ("all", "nobody", 1.0, 'No identity is called "nobody"'),
-    ("2", "ada", 1.0, "Face 2 was asked for, but the photo shows 2"),
-    ("biggest", "ada", 1.0, 'Faces "biggest" is no choice'),
-    ("all", "ada", 1.5, "Strength is 1.5"),
-])
+@pytest.mark.parametrize(
+    "faces, identity, strength, sentence",
+    [
+        ("all", "nobody", 1.0, 'No identity is called "nobody"'),
+        ("2", "ada", 1.0, "Face 2 was asked for, but the photo shows 2"),
+        ("biggest", "ada", 1.0, 'Faces "biggest" is no choice'),
+        ("all", "ada", 1.5, "Strength is 1.5"),
+    ],
+)
 def test_what_is_wrong_is_said_in_a_sentence_and_one_line(handlers, upload, caplog, faces, identity, strength, sentence):
     with pytest.raises(gr.Error) as error:
         handlers.swap(upload(photo_of((90, 160, 120))), identity, strength, faces)

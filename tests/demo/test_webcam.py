@@ -7,6 +7,7 @@ import gradio as gr
 import pytest
 import torch
 
+from benchmarks.visitor import API, Visitor, events
 from demo.page import build
 from demo.webcam import Webcam, decoded
 from facehub import image
@@ -125,7 +126,7 @@ def test_a_damaged_frame_is_a_sentence(webcam):
 
 
 def test_through_a_real_browsers_camera(handlers, tmp_path, clock):
-    from .browser import Visitor, chromium, needs_chromium
+    from .browser import chromium, needs_chromium
 
     if needs_chromium.args[0]:
         pytest.skip(needs_chromium.kwargs["reason"])
@@ -152,3 +153,30 @@ def test_through_a_real_browsers_camera(handlers, tmp_path, clock):
             assert files_in(handlers.visits.cache) == [], "no frame becomes a file"
     finally:
         browser.quit()
+
+
+def test_what_strangers_send_as_a_frame(handlers, clock):
+    """Over HTTP: a frame goes through, whatever else is a sentence, and no address is asked."""
+    with served(build(handlers, webcam=Webcam(handlers, tracker=Still, clock=clock))) as address, Visitor(address, timeout_s=60) as one:
+        frame = sent(photo_of((200, 180, 160)))
+        body = {"data": [{"path": None, "url": frame}, "ada"], "session_hash": one.session}
+        event = one.http.post(f"{API}/call/live", json=body).json()["event_id"]
+        seen = []
+        with one.http.stream("GET", f"{API}/call/live/{event}") as answers:
+            for kind, data in events(answers.iter_lines()):
+                if kind == "generating":
+                    seen.append("data:image/jpeg" in data[0])
+                    one.http.post(f"{API}/stream/{event}" + "/close" * (len(seen) == 3), json=body).raise_for_status()
+        assert seen == [True] * 3, "frames go on in the same turn, until it is closed"
+        for value in (5, "x", frame, [frame], {}, {"url": 5}, {"url": f"{address}/x.png"}, {"path": "/etc/passwd"}, {"path": frame}):
+            assert "has to come as a data URL" in one.call("live", value, "ada").sentence, value
+        assert "damaged" in one.call("live", {"url": "data:image/jpeg;base64,@@"}, "ada").sentence
+        assert "There is no picture" in one.call("live", None, "ada").sentence
+        for path, body, status in (
+            ("stream/nobody", {"data": [None, "ada"]}, 404),
+            ("stream/nobody", {"data": 5}, 400),
+            ("stream/nobody/close", None, 404),
+            ("stream/../swap", {"data": []}, 404),
+        ):
+            answer = one.http.post(f"{API}/{path}", json=body)
+            assert (answer.status_code, answer.json()["detail"][-1]) == (status, "."), path

@@ -24,8 +24,13 @@ def test_reference_face_has_the_papers_geometry():
     for left, right in MIRROR_PAIRS:
         assert torch.allclose(face[left] * torch.tensor([-1.0, 1.0]) + torch.tensor([1.0, 0.0]), face[right], atol=2e-5)
     eyes = face[36:42].mean(0), face[42:48].mean(0)
-    for got, figure in [(eyes[0], (0.42, 0.49)), (eyes[1], (0.64, 0.495)), (face[30], (0.53, 0.625)), (face[48:].mean(0), (0.53, 0.75)),
-                        (face[8], (0.52, 0.935))]:
+    for got, figure in [
+        (eyes[0], (0.42, 0.49)),
+        (eyes[1], (0.64, 0.495)),
+        (face[30], (0.53, 0.625)),
+        (face[48:].mean(0), (0.53, 0.75)),
+        (face[8], (0.52, 0.935)),
+    ]:
         assert (got - torch.tensor(figure) + torch.tensor([0.025, 0.0])).abs().max() < 0.03
 
 

@@ -94,7 +94,7 @@ def test_cmyk_becomes_rgb():
 
 
 def test_sixteen_bits_keep_their_upper_half():
-    deep = (pixels(channels=1)[..., 0].astype(np.uint16) * 257)
+    deep = pixels(channels=1)[..., 0].astype(np.uint16) * 257
     for format in ("PNG", "TIFF"):
         got = read(saved(Image.fromarray(deep), format)).photo
         np.testing.assert_array_equal(got[0].numpy(), deep // 257)
@@ -141,15 +141,18 @@ def test_first_frame_of_an_animation():
     np.testing.assert_array_equal(got[0].numpy(), np.asarray(frames[0]))
 
 
-@pytest.mark.parametrize("data, sentence", [
-    (b"", "is empty"),
-    (b"not a picture at all" * 9, "not a picture"),
-    (b"%PDF-1.7\n" + bytes(200), "not a picture"),
-    (saved(Image.fromarray(pixels()), "PNG")[:400], "damaged or cut off"),
-    (saved(Image.fromarray(pixels()), "JPEG")[:900], "damaged or cut off"),
-    (saved(Image.fromarray(pixels(MIN_SIDE_PX - 1, 200)), "PNG"), "at least 64"),
-    (saved(Image.fromarray(pixels()), "PPM"), "not a picture"),
-])
+@pytest.mark.parametrize(
+    "data, sentence",
+    [
+        (b"", "is empty"),
+        (b"not a picture at all" * 9, "not a picture"),
+        (b"%PDF-1.7\n" + bytes(200), "not a picture"),
+        (saved(Image.fromarray(pixels()), "PNG")[:400], "damaged or cut off"),
+        (saved(Image.fromarray(pixels()), "JPEG")[:900], "damaged or cut off"),
+        (saved(Image.fromarray(pixels(MIN_SIDE_PX - 1, 200)), "PNG"), "at least 64"),
+        (saved(Image.fromarray(pixels()), "PPM"), "not a picture"),
+    ],
+)
 def test_bad_files_are_told_in_a_sentence(data, sentence):
     with pytest.raises(BadPhoto, match=sentence) as caught:
         read(data)

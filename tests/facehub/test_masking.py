@@ -73,4 +73,3 @@ def test_notes_reach_the_result(astronaut):
     found = Finder()(astronaut[None])
     noted = lambda crop, points: replace(Learned()(crop, points), notes=("A note.",))  # noqa: E731
     assert Swapper(Generator(64), masker=noted)(astronaut[None], found=found).faces.notes == ("A note.",)
-

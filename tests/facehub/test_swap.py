@@ -100,9 +100,15 @@ def test_choice_of_faces():
     assert chosen(found_in(2, 3), 2, 1).landmarks[:, 0, 0].tolist() == [1, 3]
 
 
-@pytest.mark.parametrize("counts, which, sentence", [
-    ((2, 1), 1, "photo 2 of 2 shows 1"), ((2,), -1, "from 0"), ((2,), 2, "to 1"), ((1, 0), "largest", "photo 2 of 2"),
-])
+@pytest.mark.parametrize(
+    "counts, which, sentence",
+    [
+        ((2, 1), 1, "photo 2 of 2 shows 1"),
+        ((2,), -1, "from 0"),
+        ((2,), 2, "to 1"),
+        ((1, 0), "largest", "photo 2 of 2"),
+    ],
+)
 def test_wrong_choices_say_what_there_is(counts, which, sentence):
     with pytest.raises(NoFace, match=sentence):
         chosen(found_in(*counts), len(counts), which)

@@ -167,5 +167,3 @@ def test_people_are_taken_once_each():
     )  # fmt: skip
     assert evaluate.people(gallery).names == ("a/1.png", "b/1.png", "c.png")
     assert evaluate.people(gallery, count=2).names == ("a/1.png", "b/1.png")
-
-

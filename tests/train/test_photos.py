@@ -102,7 +102,8 @@ def test_an_interruption_leaves_no_cache(folder, tmp_path, monkeypatch, stop):
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: data[:-4000] + bytes(4000), lambda data: data[1:]],
+    "spoil",
+    [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: data[:-4000] + bytes(4000), lambda data: data[1:]],
     ids=["half", "empty", "zeros at the end", "shifted"],
 )
 def test_a_damaged_cache_is_made_anew(folder, tmp_path, spoil):

@@ -95,7 +95,13 @@ def test_the_record_names_every_photo(written):
     assert {row["name"]: row["reason"] for row in record["photos"]} == {"0.jpg": None, "2.jpg": None} | left_out
     assert [row["kept"] for row in record["photos"]] == [True, False, True, False, False]
     assert record["photos"][0] | {"turn": 0, "mouth": 0} == {
-        "name": "0.jpg", "kept": True, "reason": None, "faces": 1, "width_px": 120.0, "turn": 0, "mouth": 0
+        "name": "0.jpg",
+        "kept": True,
+        "reason": None,
+        "faces": 1,
+        "width_px": 120.0,
+        "turn": 0,
+        "mouth": 0,
     }
     assert record["photos"][3]["faces"] == 0
     assert (record["kept"], record["left_out"]) == (2, 3)
@@ -109,7 +115,7 @@ def test_the_sheet_shows_the_kept_first_and_reasons_in_red(written):
     assert sheet.shape == (3, report.TILE, report.TILE * report.COLUMNS)
     tiles = sheet.unflatten(2, (report.COLUMNS, report.TILE)).permute(2, 0, 1, 3)
     left = (report.TILE - report.SIDE) // 2
-    pictures, captions = tiles[:, :, : report.SIDE, left : -left], tiles[:, :, report.SIDE :]
+    pictures, captions = tiles[:, :, : report.SIDE, left:-left], tiles[:, :, report.SIDE :]
     shown = torch.nn.functional.interpolate(pictures, size=128, mode="bilinear", antialias=True)
     for place, index in enumerate([0, 2]):
         near = [(shown[place] - face.float()).abs().mean().item() for face in faces.crop]
