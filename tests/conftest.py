@@ -2,8 +2,11 @@
 
 import os
 import pathlib
+import sys
 import tempfile
 import threading
+from collections.abc import Callable
+from typing import NamedTuple
 
 import pytest
 
@@ -11,6 +14,8 @@ import pytest
 os.environ |= {"HF_HOME": tempfile.mkdtemp(prefix="facehub-tests-"), "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", "FACEHUB_WITHDRAWN", "FACEHUB_CACHE"):
     os.environ.pop(name, None)
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"  # a worker for each core is enough; their threads would wait for each other
 
 import torch  # noqa: E402
 
@@ -34,6 +39,31 @@ def loopback():
         for thread in [t for t in threading.enumerate() if t.name == waiting.THREAD]:  # given up, but still at it: its client would retry a dead hub
             thread.join(30)
     assert hub.complaints == []
+
+
+class Done(NamedTuple):
+    """What came of a command."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def command(monkeypatch, capsys) -> Callable[..., Done]:
+    """`python -m facehub ...` in this process: for what ends in a sentence, where starting a program would be most of the test."""
+    from facehub.__main__ import main
+
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["facehub", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            code = main()
+        except SystemExit as left:
+            code = int(left.code or 0)
+        return Done(code, *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture(autouse=True, scope="session")

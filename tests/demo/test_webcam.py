@@ -126,16 +126,16 @@ def test_a_damaged_frame_is_a_sentence(webcam):
 
 
 def test_through_a_real_browsers_camera(handlers, tmp_path, clock):
-    from .browser import chromium, needs_chromium
+    from . import browser as real
 
-    if needs_chromium.args[0]:
-        pytest.skip(needs_chromium.kwargs["reason"])
+    if real.needs_chromium.args[0]:
+        pytest.skip(real.needs_chromium.kwargs["reason"])
     film = tmp_path / "camera.mjpeg"
     film.write_bytes(image.encode(photo_of((200, 180, 160), height=480, width=640), format="JPEG", generated=False) * 2)
-    browser = chromium(tmp_path / "profile", f"--use-file-for-fake-video-capture={film}")
+    browser = real.chromium(tmp_path / "profile", f"--use-file-for-fake-video-capture={film}")
     try:
         with served(build(handlers, webcam=Webcam(handlers, tracker=Still))) as address:
-            page = Visitor(browser, address)
+            page = real.Visitor(browser, address)
             page.open("Live")
             page.click("#camera button")  # asks for the camera
             page.wait(lambda: page.driver.execute_script("const v = document.querySelector('#camera video'); return v && v.videoWidth > 0"))

@@ -54,7 +54,7 @@ def test_swap_of_one_photo(place, examples, tmp_path):
     assert provenance.read_mark(files["out"].read_bytes())
 
 
-def test_a_result_is_checked_from_the_command_line(place, examples, tmp_path):
+def test_a_result_is_checked_from_the_command_line(place, examples, tmp_path, command):
     result = tmp_path / "result.png"
     done = run("swap", examples / "astronaut.png", "--identity", "ada", "--label", "--out", result, place=place)
     assert done.returncode == 0, done.stderr
@@ -66,10 +66,10 @@ def test_a_result_is_checked_from_the_command_line(place, examples, tmp_path):
     assert (manifest["identity"], manifest["basis"], manifest["program"]) == ("ada", "synthetic", f"facehub {provenance.VERSION}")
     assert manifest["revision"].startswith("sha256:")
     assert manifest["watermark"] == watermark["watermark"]
-    unmarked = run("check", examples / "astronaut.png", place=place)
+    unmarked = command("check", examples / "astronaut.png")
     assert unmarked.returncode == 3
     assert unmarked.stdout.startswith("No mark was found")
-    unreadable = run("check", tmp_path / "absent.png", place=place)
+    unreadable = command("check", tmp_path / "absent.png")
     assert unreadable.returncode == 1
     assert len(unreadable.stderr.splitlines()) == 1
 
@@ -109,10 +109,11 @@ def test_transparency_and_names_come_back(place, examples, tmp_path):
     (["swap", "absent.jpg", "--identity", "ada", "--out", "{new}"], "does not exist"),
     (["swap", "{photo}", "--identity", "ada", "--out", "/absent/folder/x.png"], "does not exist"),
 ])  # fmt: skip
-def test_what_cannot_be_done_is_one_sentence(place, examples, tmp_path, arguments, sentence):
+def test_what_cannot_be_done_is_one_sentence(place, examples, tmp_path, monkeypatch, command, arguments, sentence):
+    monkeypatch.setenv("FACEHUB_IDENTITIES", str(place))
     filled = [a.format(photo=examples / "astronaut.png", new=tmp_path / "new.png") for a in arguments]
     before = (examples / "astronaut.png").read_bytes()
-    done = run(*filled, place=place)
+    done = command(*filled)
     assert done.returncode == 1
     assert sentence in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -123,8 +124,8 @@ def test_what_cannot_be_done_is_one_sentence(place, examples, tmp_path, argument
     [], ["swop"], ["swap", "a.jpg"], ["swap", "a.jpg", "--identity", "ada", "--out", "b.png", "--strength", "2"],
     ["swap", "a.jpg", "--identity", "ada", "--out", "b.png", "--faces", "some"],
 ])  # fmt: skip
-def test_wrong_use_is_told_apart(place, arguments):
-    done = run(*arguments, place=place)
+def test_wrong_use_is_told_apart(command, arguments):
+    done = command(*arguments)
     assert done.returncode == 2
     assert "usage:" in done.stderr
 

@@ -241,17 +241,17 @@ def run(*arguments) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-m", "facehub", *map(str, arguments)], capture_output=True, text=True, timeout=200)
 
 
-def test_the_command_swaps_a_film_and_check_tells_it(tmp_path, astronaut):
+def test_the_command_swaps_a_film_and_check_tells_it(tmp_path, astronaut, command):
     frames = [clips.frame(astronaut, clips.motion((160 + index, 120)), SIZE) for index in range(3)]
     source, out = clips.write(tmp_path / "film.mp4", frames), tmp_path / "out.mp4"
     done = run("video", source, "--identity", "tom_cruise", "--out", out, "--label", "--json")
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     assert (record["frames"], record["swapped"], record["faces"], record["path"]) == (3, 3, 1, str(out))
-    assert run("check", out).returncode == 0
-    unmarked = run("check", source)
+    assert command("check", out).returncode == 0
+    unmarked = command("check", source)
     assert unmarked.returncode == 3 and "does not prove" in unmarked.stdout
-    wrong = run("video", tmp_path / "missing.mp4", "--identity", "tom_cruise", "--out", tmp_path / "new.mp4")
+    wrong = command("video", tmp_path / "missing.mp4", "--identity", "tom_cruise", "--out", tmp_path / "new.mp4")
     assert (wrong.returncode, wrong.stderr) == (1, "missing.mp4 does not exist: check the path.\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mp4", "out.mp4"]
 

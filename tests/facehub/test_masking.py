@@ -1,8 +1,5 @@
 """Masks and labels in the photo's frame, and the command that writes them."""
 
-import subprocess
-import sys
-
 import torch
 
 from facehub import image
@@ -14,12 +11,8 @@ from facehub.segmentation import CLASSES
 from facehub.swap import Swapper
 
 
-def command(*arguments) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "facehub", "mask", *map(str, arguments)], capture_output=True, text=True, timeout=120)
-
-
-def test_the_command_writes_mask_and_labels_at_the_photos_size(tmp_path, examples, astronaut):
-    done = command(examples / "astronaut.png", "--out", tmp_path / "mask.png", "--labels", tmp_path / "labels.png")
+def test_the_command_writes_mask_and_labels_at_the_photos_size(tmp_path, examples, astronaut, command):
+    done = command("mask", examples / "astronaut.png", "--out", tmp_path / "mask.png", "--labels", tmp_path / "labels.png")
     assert done.returncode == 0, done.stderr
     mask, labels = image.read(tmp_path / "mask.png").photo, image.read(tmp_path / "labels.png").photo
     assert mask.shape == labels.shape == astronaut.shape
@@ -36,12 +29,12 @@ def test_the_mask_is_where_a_swap_changes_the_photo(astronaut):
     assert not torch.equal(swapped.mask, mask_of(astronaut[None], found, masker("landmarks"), size=64)[0])
 
 
-def test_no_face_and_one_file_for_two_are_told(tmp_path, examples):
+def test_no_face_and_one_file_for_two_are_told(tmp_path, examples, command):
     image.write(tmp_path / "gray.png", torch.full((3, 100, 120), 90, dtype=torch.uint8), generated=False)
-    done = command(tmp_path / "gray.png", "--out", tmp_path / "mask.png")
+    done = command("mask", tmp_path / "gray.png", "--out", tmp_path / "mask.png")
     assert done.returncode == 1 and "No face was found" in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "mask.png").exists()
-    done = command(examples / "astronaut.png", "--out", tmp_path / "a.png", "--labels", tmp_path / "a.png")
+    done = command("mask", examples / "astronaut.png", "--out", tmp_path / "a.png", "--labels", tmp_path / "a.png")
     assert done.returncode == 1 and "the same file" in done.stderr
 
 
