@@ -4,7 +4,7 @@
 `FACEHUB_VIDEO_SECONDS` is the length of the longest video that is taken, 60 if not set.
 `FACEHUB_LABEL` says whether pictures get the visible AI mark: on (the default), choice (each visitor may leave it out) or off.
 `FACEHUB_LIMITS` says how much one visitor may ask, as in "seconds=30 waiting=50" (demo/limits.py).
-`FACEHUB_YUNET` names the file of a faster face detector (facehub/yunet.py).
+`FACEHUB_FINDER` chooses what looks for faces: yunet (the usual) or dlib.
 """
 
 import os
@@ -44,9 +44,9 @@ device = "cuda" if torch.cuda.is_available() else "cpu"
 alone = "SPACE_ID" not in os.environ and os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1") in ("127.0.0.1", "localhost")
 try:
     limits = Limits.of(os.environ.get("FACEHUB_LIMITS", ""))
+    finder, visits = finder_with(os.environ.get("FACEHUB_FINDER", "yunet")), Visits(uploads)
 except BadSetting as problem:
     raise SystemExit(str(problem)) from problem
-finder, visits = finder_with(os.environ.get("FACEHUB_YUNET", "")), Visits(uploads)
 visits.watch()
 hub = HubHandlers(Hub(token=None if alone else False), visits)  # the owner's own token is for the owner only
 work = {

@@ -90,7 +90,6 @@ def main() -> None:
     parser = flags("benchmarks.pipeline", __doc__, repeats=15)
     parser.add_argument("--identity", default="tom_cruise", help="default: %(default)s")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="ours runs there; the usual script knows only the CPU")
-    parser.add_argument("--yunet", default="", metavar="FILE", help="ours searches with YuNet too, whose file this is")
     arguments = parser.parse_args()
     machine = begin(arguments, arguments.device)
     write(arguments, machine, measured(arguments))
@@ -98,8 +97,8 @@ def main() -> None:
 
 def measured(arguments: argparse.Namespace) -> dict:
     identity, device, repeats = hub.load(arguments.identity), arguments.device, arguments.repeats
-    ways = {"ours": ""} | ({"ours, YuNet": arguments.yunet} if arguments.yunet else {})
-    swappers = {name: Swapper(identity.generator(), finder=finder(file), device=device) for name, file in ways.items()}
+    ways = {"ours": "yunet", "ours, dlib": "dlib"}
+    swappers = {way: Swapper(identity.generator(), finder=finder(name), device=device) for way, name in ways.items()}
     script = UsualScript(identity.generator())
     small, *large = photos().items()
     pixels = np.ascontiguousarray(small[1].permute(1, 2, 0).numpy())

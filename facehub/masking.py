@@ -98,7 +98,7 @@ def mask_photo(arguments: argparse.Namespace) -> int:
     if arguments.labels and pathlib.Path(arguments.labels).resolve() == pathlib.Path(arguments.out).resolve():
         raise BadSetting("--out and --labels name the same file: choose two.")
     photos = image.read(arguments.photo).photo[None]
-    found = finder(arguments.yunet)(photos)
+    found = finder(arguments.finder)(photos)
     if not len(found.photo):
         raise NoFace(f"No face was found in {arguments.photo}: use one in which a face is at least 80 pixels wide and looks roughly at the camera.")
     mask, notes = mask_of(photos, found, masker(arguments.masker))

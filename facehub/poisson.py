@@ -27,8 +27,9 @@ MAX_CYCLES = 30
 NEAR = 6
 """Pixels around a mask in which something must hold the membrane."""
 
-COARSEST = 100
-"""Most pixels of the coarsest grid, which is solved directly."""
+COARSEST, LEAST = 400, 100
+"""Most pixels of the coarsest grids of all faces together, which are solved directly, and how many any face may have. A larger one saves a large
+face the room that coarse pixels need beyond its edge; in a batch, solving it would cost more than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,21 @@ def clone(
 
 def _held(painted: Tensor, unknown: Tensor) -> Bool[Tensor, " faces"]:
     """Whether the mask has known pixels near it, at least as many as one in twenty of those along its edge."""
-    near = F.max_pool2d(painted.to(torch.float16 if painted.is_cuda else torch.float32), 2 * NEAR + 1, 1, NEAR) > 0
+    near = painted
+    for axis in (2, 3):
+        near = _grown(near, axis)
     edge = painted.flatten(1).sum(1).sqrt()
     return (near & ~unknown).flatten(1).sum(1) > 0.2 * edge
+
+
+def _grown(mask: Tensor, axis: int) -> Tensor:
+    """By `NEAR` pixels along an axis, both ways: 1, then 2, then 3."""
+    for step in (1, 2, 3):
+        grown, rest = mask.clone(), max(mask.shape[axis] - step, 0)
+        grown.narrow(axis, mask.shape[axis] - rest, rest).logical_or_(mask.narrow(axis, 0, rest))
+        grown.narrow(axis, 0, rest).logical_or_(mask.narrow(axis, mask.shape[axis] - rest, rest))
+        mask = grown
+    return mask
 
 
 def _residual(u: Tensor, unknown: Tensor) -> Float[Tensor, " faces"]:
@@ -109,7 +122,7 @@ def _membrane(difference: Tensor, unknown: Tensor, touches: tuple[bool, bool, bo
         step = 2**levels
         y, x = step * top, step * left
         rows, columns = (y + h - 1 + (step - 1) * bottom) // step + 1, (x + w - 2 + step * right) // step + 2
-        if rows * columns <= COARSEST:
+        if rows * columns <= max(LEAST, COARSEST // len(difference)):
             break
         levels += 1
     height, width = rows * step, (columns - 1) * step + 1

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .alignment import Masker, align, changed, paste, place, seen
 from .errors import BadPhoto, BadSetting, FaceHubError, NoFace
-from .faces import Finder
+from .faces import finder as finder_called
 from .generators import Painter
 from .masks import Learned
 from .poisson import clone
@@ -39,7 +39,7 @@ class Swapper:
     ):
         self.device = torch.device(device)
         self.generator = prepared(generator, self.device)
-        self.finder = finder or Finder()
+        self.finder = finder or finder_called()
         self.masker = masker or Learned(device=self.device)
 
     @torch.inference_mode()

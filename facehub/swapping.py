@@ -61,8 +61,8 @@ def add_to(commands: Any) -> None:
 
 
 def for_detector(flags: argparse.ArgumentParser) -> None:
-    known = "find faces with YuNet, whose file this is (default: what FACEHUB_YUNET names, else dlib)"
-    flags.add_argument("--yunet", default=os.environ.get("FACEHUB_YUNET", ""), metavar="FILE", help=known)
+    known = "what looks for faces: yunet, or the slower dlib (default: what FACEHUB_FINDER names, else yunet)"
+    flags.add_argument("--finder", default=os.environ.get("FACEHUB_FINDER", "yunet"), metavar="NAME", help=known)
 
 
 def which(text: str) -> "Which":
@@ -107,7 +107,7 @@ def swap_photos(arguments: argparse.Namespace) -> int:
         raise BadSetting(f"{overwritten.pop().name} would be overwritten by its own result: choose another --out.")
     identity = hub.load(arguments.identity)
     device = chosen_device(arguments.device)
-    swapper = Swapper(identity.generator(device), finder=finder(arguments.yunet), masker=masker(arguments.masker, device), device=device)
+    swapper = Swapper(identity.generator(device), finder=finder(arguments.finder), masker=masker(arguments.masker, device), device=device)
     jobs = [Job(photo, {kind: paths[index] for kind, paths in outputs.items()}) for index, photo in enumerate(photos)]
     settings = Settings(faces=arguments.faces, strength=arguments.strength, masker=arguments.masker, label=arguments.label)
     batch = arguments.batch or (8 if device == "cuda" else 1)
@@ -201,7 +201,7 @@ def sheet(arguments: argparse.Namespace) -> int:
     if not loaded:
         return 1
     generators = {identity.title: generator for identity, generator in loaded}
-    made = compared(picture.photo, generators, finder(arguments.yunet), side=arguments.side, columns=arguments.columns, device=device)
+    made = compared(picture.photo, generators, finder(arguments.finder), side=arguments.side, columns=arguments.columns, device=device)
     shown = [identity.handle for identity, _ in loaded]
     bases = sorted({identity.consent["basis"] for identity, _ in loaded})
     image.write(arguments.out, made, origin=Origin(picture.file, identity=", ".join(shown), basis=", ".join(bases)))

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from .faces import Finder
+from .faces import finder as finder_called
 from .following import Follower, Frame, Look, Points, spread
 from .types import Found
 
@@ -73,9 +74,9 @@ class Tracker:
     """
 
     def __init__(self, finder: Finder | None = None):
-        self._thorough = finder or Finder(turn=False)
+        self._thorough = finder or finder_called(turn=False)
         self._quick = copy.copy(self._thorough)
-        self._quick.again_px = 0
+        self._quick.again_px, self._quick.otherwise = 0, None
         self._follower = Follower(self._quick)
         self._tracks: tuple[Track, ...] = ()
         self._before: Frame | None = None

@@ -1,7 +1,7 @@
-"""YuNet (Wu, Peng and Yu, Machine Intelligence Research 2023), OpenCV's small face detector, as another way to find where faces are.
+"""YuNet (Wu, Peng and Yu, Machine Intelligence Research 2023), OpenCV's small face detector: where faces are.
 
-Faster than dlib's, and it sees faces that are small or turned away. Its weights (MIT) do not ship with this project; OpenCV's zoo has them:
-`hf download opencv/face_detection_yunet face_detection_yunet_2023mar.onnx`. Only that very file is opened, because nobody vouches for another.
+Faster than dlib's, and it sees faces that are small or turned away. The weights are those of the hub's repository opencv/face_detection_yunet, by the
+MIT licence; no other file is opened than the one whose SHA-256 stands here.
 """
 
 import hashlib
@@ -13,13 +13,12 @@ import numpy as np
 
 from .errors import BadSetting
 
+WEIGHTS = pathlib.Path(__file__).with_name("face_detection_yunet_2023mar.onnx")
+
 SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 
 MIN_SCORE = 0.9
 """YuNet's own, from 0 to 1. The faces of 25 photos scored 0.92 or more upright; turned, when their points are wrong, 0.91 at most."""
-
-SEARCH_PX, AGAIN_PX = 320, 1280
-"""Longer sides of the copies that it is shown (faces.Finder)."""
 
 CENTRE, BY_HEIGHT, BY_WIDTH = 0.55, 1.55, 0.75
 """dlib's square around a face, by YuNet's points: how far its centre lies from between the eyes towards the mouth, and its side as a sum of the way
@@ -33,15 +32,10 @@ Box = tuple[float, float, float, float]
 class YuNet:
     """Bytes of (height, width, 3), RGB -> squares around faces, as dlib's detector would draw them."""
 
-    def __init__(self, file: str | pathlib.Path):
-        """Raises BadSetting unless the file is there and just the one that is known."""
-        try:
-            data = pathlib.Path(file).read_bytes()
-        except OSError as problem:
-            said = problem.strerror or problem
-            raise BadSetting(f"The detector {file} cannot be read ({said}): facehub/yunet.py says where to get it.") from problem
+    def __init__(self):
+        data = WEIGHTS.read_bytes() if WEIGHTS.is_file() else b""
         if hashlib.sha256(data).hexdigest() != SHA256:
-            raise BadSetting(f"{file} is not face_detection_yunet_2023mar.onnx as it is known: facehub/yunet.py says where to get it.")
+            raise BadSetting(f"{WEIGHTS} is not the file that came with facehub: restore it, or find faces with dlib (FACEHUB_FINDER=dlib).")
         level = cv2.utils.logging.getLogLevel()
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # it would warn of a setting that this file does not make
         self._network = cv2.FaceDetectorYN.create("onnx", np.frombuffer(data, np.uint8), np.empty(0, np.uint8), (320, 320), MIN_SCORE)

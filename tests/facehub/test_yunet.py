@@ -1,42 +1,56 @@
-"""The other face detector: only the known file, and the same faces as dlib's where the file is at hand."""
+"""The usual detector: only the file that came along, the same faces as dlib's, and dlib where it finds none."""
 
 import numpy as np
 import pytest
 
-from facehub import image
+from facehub import faces, image, yunet
 from facehub.errors import BadSetting
-from facehub.faces import finder
-from facehub.yunet import square
-
-
-@pytest.fixture(scope="module")
-def file(assets):
-    return assets / "weights" / "face_detection_yunet_2023mar.onnx"
+from facehub.faces import Finder, finder
+from facehub.yunet import YuNet, square
 
 
 @pytest.mark.parametrize("turns", [0, 1])
-def test_the_same_landmarks_as_by_dlib(file, astronaut, turns):
+def test_the_same_landmarks_as_by_dlib(astronaut, turns):
     photo = astronaut.rot90(turns, (1, 2))[None]
-    ours, theirs = finder(str(file))(photo).landmarks[0], finder()(photo).landmarks[0]
-    eyes = (theirs[36:42].mean(0) - theirs[42:48].mean(0)).norm()
-    assert (ours - theirs).norm(dim=1).mean() < 0.04 * eyes
+    ours, theirs = finder("yunet")(photo).landmarks, finder("dlib")(photo).landmarks
+    assert len(ours) == len(theirs) == 1
+    eyes = (theirs[0, 36:42].mean(0) - theirs[0, 42:48].mean(0)).norm()
+    assert (ours - theirs).norm(dim=2).mean() < 0.04 * eyes
 
 
-def test_several_faces_and_none(file, assets):
-    search = finder(str(file))
+def test_several_faces_and_none(assets):
+    search, dlib = finder(), finder("dlib")
+    counts = []
     for path in sorted((assets / "photos" / "multi_face").iterdir()):
-        assert len(search(image.read(path).photo[None]).photo) >= 2, path.name
+        photo = image.read(path).photo[None]
+        counts.append((len(search(photo).photo), len(dlib(photo).photo)))
+        assert counts[-1][0] >= 2, path.name
+    assert sum(ours for ours, _ in counts) >= sum(theirs for _, theirs in counts), counts
     for path in sorted((assets / "photos" / "no_face").iterdir()):
         assert len(search(image.read(path).photo[None]).photo) == 0, path.name
 
 
-def test_another_file_is_refused(tmp_path):
+def test_where_it_finds_nothing_dlib_looks_and_turned_back_it_is_the_photos_frame(astronaut):
+    blind = Finder(detector=lambda pixels: [], otherwise=Finder())
+    turned = astronaut.rot90(1, (1, 2))[None]
+    assert blind(turned).landmarks.equal(Finder()(turned).landmarks)
+    assert len(Finder(detector=lambda pixels: [])(turned).photo) == 0
+
+
+def test_another_file_is_refused(tmp_path, monkeypatch):
     other = tmp_path / "detector.onnx"
-    with pytest.raises(BadSetting, match="cannot be read"):
-        finder(str(other))
+    monkeypatch.setattr(yunet, "WEIGHTS", other)
+    with pytest.raises(BadSetting, match="is not the file that came with facehub"):
+        YuNet()
     other.write_bytes(b"another network")
-    with pytest.raises(BadSetting, match="is not face_detection_yunet_2023mar"):
-        finder(str(other))
+    with pytest.raises(BadSetting, match="is not the file that came with facehub"):
+        YuNet()
+
+
+def test_another_name_is_refused():
+    with pytest.raises(BadSetting, match='No finder is called "mtcnn": use yunet or dlib'):
+        finder("mtcnn")
+    assert faces.FINDERS[0] == "yunet"
 
 
 def test_the_square_moves_and_grows_with_the_face():
