@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from facehub import encoding, filming, image, load, watermark_reader
-from facehub.faces import Finder
+from facehub.faces import finder as finder_called
 from facehub.filming import film
 from facehub.geometry import invert, warp
 from facehub.provenance import Marks
@@ -65,7 +65,7 @@ def compare(swapper: Swapper, source: pathlib.Path, frames: int, folder: pathlib
     with Reader(source) as reader:
         shots = list(itertools.islice(reader, frames))
         facts = reader.film
-    finder, tracker = Finder(), Tracker()
+    finder, tracker = finder_called(), Tracker()
     swapper(shots[0].photo[None], found=finder(shots[0].photo[None]))  # what is done once
     alone = seconds(lambda: [swapper(shot.photo[None], found=finder(shot.photo[None])) for shot in shots])
     finding = seconds(lambda: [finder(shot.photo[None]) for shot in shots])
@@ -93,7 +93,7 @@ def compare(swapper: Swapper, source: pathlib.Path, frames: int, folder: pathlib
 def flicker(swapper: Swapper, shots: list[Shot], facts: Film) -> None:
     """The change inside the mask from frame to frame, over the input's."""
     print("\n| faces | change, over the input's | shaking of the crop, % of its side |\n|---|---|---|")
-    finder, tracker = Finder(), Tracker()
+    finder, tracker = finder_called(), Tracker()
     ways: dict[str, Callable[[Shot], Found]] = {
         "found anew in every frame": lambda shot: finder(shot.photo[None]),
         "followed": lambda shot: tracker(shot.photo, shot.seconds(facts)).found,

@@ -114,7 +114,7 @@ class Finder:
         """(68, 2) points. Only the face's surroundings are handed over, because dlib copies what it is given."""
         margin = box.width() / 2
         left, top = max(0, int(box.left() - margin)), max(0, int(box.top() - margin))
-        surroundings = np.ascontiguousarray(pixels[top : int(box.bottom() + margin), left : int(box.right() + margin)])
+        surroundings = _packed(pixels[top : int(box.bottom() + margin), left : int(box.right() + margin)])
         shape = self._predictor(
             surroundings, dlib.rectangle(*(round(v) for v in (box.left() - left, box.top() - top, box.right() - left, box.bottom() - top)))
         )
@@ -167,17 +167,20 @@ def model(name: str) -> pathlib.Path:
 
 
 def _resized(pixels: np.ndarray, scale: float) -> np.ndarray:
-    """Plane by plane, because a photo lies in memory so; a large one by whole fours or twos first, at which OpenCV is several times faster."""
-    if scale == 1:
-        return np.ascontiguousarray(pixels)
+    """Plane by plane, because a photo lies in memory so; by halves, at which OpenCV is ten times faster, and the rest linearly."""
     height, width = pixels.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     planes = [np.ascontiguousarray(pixels[..., channel]) for channel in range(3)]
-    whole = 4 if scale <= 1 / 4 else 2
-    if scale <= 1 / 2:
-        fewer = (width // whole, height // whole)
-        planes = [cv2.resize(p[: fewer[1] * whole, : fewer[0] * whole], fewer, interpolation=cv2.INTER_AREA) for p in planes]
-    return cv2.merge([cv2.resize(p, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR) for p in planes])
+    while scale <= 1 / 2 and min(planes[0].shape) > 1:
+        half = (planes[0].shape[1] // 2, planes[0].shape[0] // 2)
+        planes = [cv2.resize(plane[: 2 * half[1], : 2 * half[0]], half, interpolation=cv2.INTER_AREA) for plane in planes]
+        scale *= 2
+    return cv2.merge([cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) if plane.shape[::-1] != size else plane for plane in planes])
+
+
+def _packed(pixels: np.ndarray) -> np.ndarray:
+    """Colour by colour for each pixel, as dlib reads them; a photo's planes lie one after the other."""
+    return cv2.merge([np.ascontiguousarray(pixels[..., channel]) for channel in range(3)])
 
 
 def _turn_back(points: np.ndarray, turns: int, size: tuple[int, int]) -> np.ndarray:
