@@ -28,6 +28,7 @@ import httpx
 import numpy as np
 from PIL import Image
 
+from .machine import here
 from .visitor import Visitor, crowd
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -185,7 +186,7 @@ def main() -> int:
     flags.add_argument("--patience", type=float, default=90.0, help="seconds for the page to tidy up after the last has left (default: 90)")
     flags.add_argument("--json", type=pathlib.Path, help="also write the numbers here")
     arguments = flags.parse_args()
-    face = Image.open(arguments.photo).convert("RGB")
+    machine, face = here(), Image.open(arguments.photo).convert("RGB")
     tally, over = Tally(), threading.Event()
     with tempfile.TemporaryDirectory(prefix="load-") as place:
         temporary, log = pathlib.Path(place) / "tmp", pathlib.Path(place) / "log"
@@ -225,7 +226,7 @@ def main() -> int:
         told(again)
         record |= again
     if arguments.json:
-        arguments.json.write_text(json.dumps(record, indent=1) + "\n")
+        arguments.json.write_text(json.dumps({"machine": machine} | record, indent=1) + "\n")
     return 1 if any(record[name] for name in ("lost", "mixed_up", "files_left", "left_at_start", "tracebacks")) else 0
 
 

@@ -32,10 +32,18 @@ def begin(arguments: argparse.Namespace, device: str = "cpu") -> dict:
     """Sets the threads and prints the machine; the record of it, which goes into the JSON."""
     torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(arguments.threads)
+    return here(device, f"{arguments.threads} threads; medians of {arguments.repeats}") | {
+        "threads": arguments.threads,
+        "repeats": arguments.repeats,
+    }
+
+
+def here(device: str = "cpu", more: str = "") -> dict:
+    """Prints processor and versions, and `more`; gives the first two."""
     processor = f"{_processor()}, {os.cpu_count()} cores" + (f"; {torch.cuda.get_device_name()}" if device == "cuda" else "")
     versions = {"python": platform.python_version()} | {name: version for name in PACKAGES if (version := _version(name))}
-    print(f"{processor}; {arguments.threads} threads; {', '.join(f'{k} {v}' for k, v in versions.items())}; medians of {arguments.repeats}")
-    return {"processor": processor, "threads": arguments.threads, "versions": versions, "repeats": arguments.repeats}
+    print("; ".join(filter(None, (processor, ", ".join(f"{k} {v}" for k, v in versions.items()), more))), flush=True)
+    return {"processor": processor, "versions": versions}
 
 
 def milliseconds(works: Mapping[str, Callable[[], object]], repeats: int, *, device: str = "cpu") -> dict[str, float]:

@@ -6,15 +6,16 @@ how much the result changes from frame to frame inside the mask, over what the i
 1 is a face that flickers no more than the film itself. `--webcam`: frames a second of the live tab's way at 640 x 480, decoding and encoding too.
 """
 
-import argparse
 import itertools
 import pathlib
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 
+import av
 import torch
 
+from benchmarks.machine import begin, flags, table, write
 from facehub import encoding, filming, image, load, watermark_reader
 from facehub.faces import finder as finder_called
 from facehub.filming import film
@@ -44,13 +45,12 @@ def moving(frames: int, size: tuple[int, int] = (480, 640)) -> list[torch.Tensor
 
 
 def written(path: pathlib.Path, frames: Sequence[torch.Tensor]) -> pathlib.Path:
-    from fractions import Fraction
-
-    height, width = frames[0].shape[1:]
-    writer = encoding.Writer(path, Film(path, height, width, Fraction(25), Fraction(1, 25), None, ()), (2, 2, 2))
-    for index, frame in enumerate(frames):
-        writer.add(frame, index)
-    writer.close()
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width, stream.pix_fmt = *frames[0].shape[1:], "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame.permute(1, 2, 0).contiguous().numpy(), format="rgb24")))
+        container.mux(stream.encode())
     return path
 
 
@@ -60,14 +60,20 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def compare(swapper: Swapper, source: pathlib.Path, frames: int, folder: pathlib.Path) -> None:
+def compare(swapper: Swapper, source: pathlib.Path, frames: int, folder: pathlib.Path) -> dict:
     """Frames a second of both ways, and milliseconds a frame of the stages."""
     with Reader(source) as reader:
         shots = list(itertools.islice(reader, frames))
         facts = reader.film
     finder, tracker = finder_called(), Tracker()
-    swapper(shots[0].photo[None], found=finder(shots[0].photo[None]))  # what is done once
-    alone = seconds(lambda: [swapper(shot.photo[None], found=finder(shot.photo[None])) for shot in shots])
+
+    def photo(shot: Shot) -> None:
+        found = finder(shot.photo[None])
+        if len(found.photo):
+            swapper(shot.photo[None], found=found)
+
+    photo(shots[-1])  # what is done once
+    alone = seconds(lambda: [photo(shot) for shot in shots])
     finding = seconds(lambda: [finder(shot.photo[None]) for shot in shots])
     marking = seconds(lambda: [image.marked(shot.photo, None, Marks(), 1) for shot in shots])
 
@@ -78,21 +84,28 @@ def compare(swapper: Swapper, source: pathlib.Path, frames: int, folder: pathlib
     with Some(source) as some:
         filmed = film(swapper, some, folder / "out.mp4")
     followed = seconds(lambda: [tracker(shot.photo, shot.seconds(facts)) for shot in shots])
-    print(f"{len(shots)} frames of {facts.width} x {facts.height}, {torch.get_num_threads()} threads")
-    print("| way | frames a second | ms a frame |\n|---|---|---|")
-    print(f"| photos, one by one (no marks, no files) | {len(shots) / alone:.2f} | {1000 * alone / len(shots):.0f} |")
-    print(f"| a film, all of it | {filmed.frames / filmed.seconds:.2f} | {1000 * filmed.seconds / filmed.frames:.0f} |")
-    print(
-        f"\nfind anew {1000 * finding / len(shots):.0f} ms, follow {1000 * followed / len(shots):.0f} ms, mark {1000 * marking / len(shots):.0f} ms"
-    )
+    record = {
+        "frames": len(shots),
+        "size": [facts.width, facts.height],
+        "photos_fps": len(shots) / alone,
+        "film_fps": filmed.frames / filmed.seconds,
+        "find_ms": 1000 * finding / len(shots),
+        "follow_ms": 1000 * followed / len(shots),
+        "mark_ms": 1000 * marking / len(shots),
+    }
+    ways = [["photos, one by one (no marks, no files)", record["photos_fps"]], ["a film, all of it", record["film_fps"]]]
+    header = [f"{len(shots)} frames of {facts.width} x {facts.height}", "frames a second", "ms a frame", "of the first"]
+    table(header, [[way, fps, 1000 / fps, fps / record["photos_fps"]] for way, fps in ways])
+    table(["find anew, ms a frame", "follow", "mark"], [[record["find_ms"], record["follow_ms"], record["mark_ms"]]])
     with Reader(folder / "out.mp4") as result:
         read = [watermark_reader.detect(shot.photo).payload is not None for index, shot in enumerate(result) if index % 5 == 0]
-    print(f"the watermark was read from {sum(read)} of {len(read)} frames, at rate factor {encoding.QUALITY}")
+    print(f"\nthe watermark was read from {sum(read)} of {len(read)} frames, at rate factor {encoding.QUALITY}")
+    return record | {"watermark_read": sum(read), "watermark_looked": len(read)}
 
 
-def flicker(swapper: Swapper, shots: list[Shot], facts: Film) -> None:
-    """The change inside the mask from frame to frame, over the input's."""
-    print("\n| faces | change, over the input's | shaking of the crop, % of its side |\n|---|---|---|")
+def flicker(swapper: Swapper, shots: list[Shot], facts: Film) -> dict:
+    """The change inside the mask from frame to frame, over the input's, and how much the crop shakes in percent of its side."""
+    record = {}
     finder, tracker = finder_called(), Tracker()
     ways: dict[str, Callable[[Shot], Found]] = {
         "found anew in every frame": lambda shot: finder(shot.photo[None]),
@@ -101,14 +114,19 @@ def flicker(swapper: Swapper, shots: list[Shot], facts: Film) -> None:
     for name, way in ways.items():
         results, masks, corners = [], [], []
         for shot in shots:
-            swapped = swapper(shot.photo[None], found=way(shot), faces="largest")
+            found = way(shot)
+            if not len(found.photo):
+                raise SystemExit("Flicker is told of films in which each frame shows a face: choose another one, or fewer frames.")
+            swapped = swapper(shot.photo[None], found=found, faces="largest")
             results.append(swapped.blended[0].float())
             masks.append(swapped.mask[0] > 0)
             corners.append(invert(swapped.faces.crop_from_photo)[0] @ torch.tensor([[0.0, 127, 0, 127], [0, 0, 127, 127], [1, 1, 1, 1]]))
         output, given = changes(torch.stack(results), masks), changes(torch.stack([shot.photo for shot in shots]), masks)
         path = torch.stack(corners)
         shaking = path.diff(n=2, dim=0).norm(dim=1).mean() / (path[0, :, 1] - path[0, :, 0]).norm() * 100
-        print(f"| {name} | {output / given:.2f} | {float(shaking):.2f} |")
+        record[name] = {"change": output / given, "shaking": float(shaking)}
+    table(["faces", "change, over the input's", "shaking of the crop, % of its side"], [[name, *told.values()] for name, told in record.items()])
+    return record
 
 
 def changes(frames: Photos | torch.Tensor, masks: list[torch.Tensor]) -> float:
@@ -117,7 +135,7 @@ def changes(frames: Photos | torch.Tensor, masks: list[torch.Tensor]) -> float:
     return float(torch.stack([(b - a).abs()[(m & n).expand_as(a)].mean() for (a, b), (m, n) in pairs]).mean())
 
 
-def webcam(swapper: Swapper, frames: int) -> None:
+def webcam(swapper: Swapper, frames: int) -> dict:
     """The live tab's way: a JPEG in, a marked JPEG out."""
     sent = [image.encode(frame, format="JPEG", generated=False) for frame in moving(frames)]
     tracker, marks, spent = Tracker(), Marks(label=True, manifest=False), []
@@ -129,29 +147,31 @@ def webcam(swapper: Swapper, frames: int) -> None:
         image.encode(blended, format="JPEG", marks=marks)
         spent.append(time.perf_counter() - start)
     median = sorted(spent[3:])[len(spent[3:]) // 2]
-    print(f"\nlive, 640 x 480: {1 / median:.1f} frames a second ({1000 * median:.0f} ms, the median; the slowest {1000 * max(spent[3:]):.0f})")
+    table(["live, 640 x 480", "frames a second", "ms a frame", "the slowest"], [["", 1 / median, 1000 * median, 1000 * max(spent[3:])]])
+    return {"fps": 1 / median, "slowest_ms": 1000 * max(spent[3:])}
 
 
 def main() -> None:
-    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("video", nargs="?", type=pathlib.Path)
-    flags.add_argument("--identity", default="tom_cruise")
-    flags.add_argument("--frames", type=int, default=60)
-    flags.add_argument("--flicker", action="store_true")
-    flags.add_argument("--webcam", action="store_true")
-    flags.add_argument("--batch", type=int, default=filming.BATCH)
-    arguments = flags.parse_args()
+    parser = flags("benchmarks.video", __doc__, repeats=1)
+    parser.add_argument("video", nargs="?", type=pathlib.Path)
+    parser.add_argument("--identity", default="tom_cruise")
+    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--flicker", action="store_true")
+    parser.add_argument("--webcam", action="store_true")
+    parser.add_argument("--batch", type=int, default=filming.BATCH)
+    arguments = parser.parse_args()
     filming.BATCH = arguments.batch
-    swapper = Swapper(load(arguments.identity).generator())
+    machine, swapper, results = begin(arguments), Swapper(load(arguments.identity).generator()), {}
     with tempfile.TemporaryDirectory() as place:
         source = arguments.video or written(pathlib.Path(place) / "in.mp4", moving(arguments.frames))
-        compare(swapper, source, arguments.frames, pathlib.Path(place))
+        results["film"] = compare(swapper, source, arguments.frames, pathlib.Path(place))
         if arguments.flicker:
             with Reader(source) as reader:
                 shots = list(itertools.islice(reader, arguments.frames))
-                flicker(swapper, shots, reader.film)
+                results["flicker"] = flicker(swapper, shots, reader.film)
         if arguments.webcam:
-            webcam(swapper, arguments.frames)
+            results["webcam"] = webcam(swapper, arguments.frames)
+    write(arguments, machine, results)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageEnhance
 
+from benchmarks.machine import here
 from facehub import image, watermark, watermark_reader
 
 SEED = 6
@@ -161,7 +162,7 @@ def main() -> None:
     arguments = flags.parse_args()
     files = sorted(file for file in arguments.folder.rglob("*") if file.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
     random.Random(SEED).shuffle(files)
-    results = []
+    machine, results = here(), []
     print("| method | PSNR dB, mean / least | mark, read ms |", " | ".join(title for _, title in KEYS), "|")
     print("|---" * (3 + len(KEYS)) + "|")
     for kind in (Ours, FaceOnly, InvisibleWatermark, BlindWatermark):
@@ -185,7 +186,7 @@ def main() -> None:
     print(f"their score: {alarm['mean']:.2f} +- {alarm['deviation']:.2f}, largest {alarm['largest']:.2f}, {alarm['above_readable']} at "
           f"{watermark_reader.READABLE:g} or more; chance of a false mark by the tail: {alarm['chance']:.1e}")  # fmt: skip
     if arguments.json:
-        arguments.json.write_text(json.dumps({"methods": results, "false_positives": alarm}, indent=1) + "\n")
+        arguments.json.write_text(json.dumps({"machine": machine, "methods": results, "false_positives": alarm}, indent=1) + "\n")
 
 
 def _trial(method, file: pathlib.Path, number: int) -> dict:
