@@ -73,7 +73,7 @@ class Segmentation(nn.Module):
         x = passed.pop()
         for across, ascent in zip(reversed(self.across), reversed(self.ascent), strict=True):
             x = ascent(passed.pop() + F.interpolate(across(x), scale_factor=2.0, mode="nearest"))
-        return F.pixel_shuffle(self.to_logits(x), 2)
+        return F.pixel_shuffle(self.to_logits(x).contiguous(), 2)  # of channels_last it would be five times slower
 
 
 def plain(network: Segmentation) -> Segmentation:
