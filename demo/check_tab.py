@@ -1,18 +1,19 @@
-"""The tab that checks a picture for marks, and the box by which visitors leave out the visible one where they may."""
+"""The tab that checks a picture or a video for marks, and the box by which visitors leave out the visible one where they may."""
 
 import html
 
 import gradio as gr
 
-from facehub.checker import Report, check
+from facehub.checker import Report, check, check_video
+from facehub.errors import BadVideo
 
 from . import asked
 from .handlers import Handlers
 from .sentences import in_a_sentence
 
 INTRODUCTION = """
-Was a picture made or changed with AI? Pictures from this page say so in several ways, and many from other programs in some of them.
-Drop one in to see what it says. The picture is not kept.
+Was a picture or a video made or changed with AI? Those from this page say so in several ways, and many from other programs in some of them.
+Drop one in to see what it says. It is not kept.
 """
 
 
@@ -32,9 +33,17 @@ class Checks:
         report = check(file)
         return shown(report), report.record()
 
+    @in_a_sentence
+    def check_video(self, video: str | None, request: gr.Request | None = None) -> tuple[str, dict]:
+        """Looks whether a video says that it was generated: the same, of the file and of some of its frames."""
+        if not video:
+            raise BadVideo("There is no video yet: drop one in.")
+        report = check_video(self.handlers.upload(video, request.session_hash if request else None))
+        return shown(report), report.record()
+
 
 def check_tab(handlers: Handlers) -> None:
-    """A picture, and what its marks say."""
+    """A picture or a video, and what its marks say."""
     with gr.Tab("Check a picture", id="check"):
         gr.Markdown(INTRODUCTION)
         with gr.Row(elem_id="check"):
@@ -45,11 +54,17 @@ def check_tab(handlers: Handlers) -> None:
                 )  # fmt: skip
                 picture.preprocess = asked.file
                 go = gr.Button("Check", variant="primary", size="lg", elem_id="check-go")
+                film = gr.File(label="Or a video", type="filepath", height=90, elem_id="checked-video", file_types=["video", ".mkv", ".ts"])
+                film.preprocess = asked.file
             with gr.Column(min_width=300):
                 told = gr.HTML(elem_id="report")
         record = gr.JSON(visible=False)
-    go.click(Checks(handlers).check, picture, [told, record], api_name="check", concurrency_limit=1, show_progress_on=told)
-    picture.clear(None, None, told, js="() => ''")
+    checks = Checks(handlers)
+    asking = {"concurrency_id": "check", "concurrency_limit": 1, "show_progress_on": told}
+    go.click(checks.check, picture, [told, record], api_name="check", **asking)
+    film.upload(checks.check_video, film, [told, record], api_name="check_video", **asking)
+    for one in (picture, film):
+        one.clear(None, None, told, js="() => ''")
 
 
 def label_choice(handlers: Handlers) -> list[gr.Checkbox]:

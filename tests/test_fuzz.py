@@ -15,7 +15,7 @@ from tests.fuzz.mutate import spoiled
 from tests.fuzz.targets import TARGETS
 from tests.fuzz.worker import Outcome, Watch, an_input, one
 
-FEW = {"picture": 160, "check": 15, "resigned": 6, "weights": 25} | dict.fromkeys(
+FEW = {"picture": 160, "film": 30, "check": 15, "resigned": 6, "weights": 25} | dict.fromkeys(
     ("config", "consent", "metrics", "header", "files", "withdrawals"), 60
 )
 """Inputs each; the first are the seeds as they are. `scripts/fuzz` feeds those that talk to a server, too."""

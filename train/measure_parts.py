@@ -13,7 +13,7 @@ from facehub.masking import crop_from_photo, parts_in_photo, three_classes
 from facehub.segmentation import BEARD, COVER, FACE, GLASSES, SEEN, SKIN, Segmentation
 
 from . import parts
-from .occluders import Chance, covered, glasses
+from .occluders import Chance, covered, glasses, mouth_mask
 from .parts import MARGIN
 
 LFW = ("hair", "skin", "background")
@@ -72,13 +72,14 @@ def celeba(network: Segmentation, folder: pathlib.Path, *, cache: pathlib.Path) 
 
 @torch.inference_mode()
 def painted(network: Segmentation, faces: parts.Parts, *, seed: int = 1) -> dict[str, Any]:
-    """Intersection over union of what is painted before the faces: things and hands, and glasses."""
+    """Intersection over union of what is painted before the faces: things and hands, masks over mouth and nose, and glasses."""
     choice = torch.Generator().manual_seed(seed)
     crop = faces.wide[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN].float() / 255
     allowed, landmarks = faces.allowed[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN], faces.landmarks - MARGIN
     found = {}
     for name, kind, (seen, label) in (
         ("painted_cover_iou", COVER, covered(crop, allowed, choice, share=1.0)),
+        ("painted_mask_iou", COVER, mouth_mask(crop, allowed, landmarks, Chance(len(crop), choice))),
         ("painted_glasses_iou", GLASSES, glasses(crop, allowed, landmarks, Chance(len(crop), choice))),
     ):
         there = torch.cat([network(some).argmax(1, keepdim=True) for some in seen.split(50)]) == kind

@@ -1,4 +1,4 @@
-"""What can lie before a face, painted onto aligned crops with its label: hands, sticks, cloths and glasses.
+"""What can lie before a face, painted onto aligned crops with its label: hands, sticks, cloths, glasses and masks.
 
 Marked photos of covered faces are rare (600 of CelebAMask-HQ have 33 glasses), so the network for parts learns from painted ones. They need not look
 real to a person, only be unlike a face in the ways that hands and things are: another texture, an edge, a shadow; or another's skin in finger shape.
@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from facehub.masks import signed_distance
 from facehub.segmentation import COVER, FACE, GLASSES, HAIR
 
 Crop = Float[Tensor, "n 3 size size"]
@@ -152,6 +153,54 @@ def glasses(crop: Crop, allowed: Allowed, landmarks: Float[Tensor, "n 68 2"], ch
     spared = (lens > 0) & eyes & ~dark & ~framed
     label = torch.where(spared, 1 << FACE, torch.where(framed | (lens > 0), 1 << GLASSES, allowed)).to(torch.uint8)
     return seen, label
+
+
+def masked(crop: Crop, allowed: Allowed, landmarks: Float[Tensor, "n 68 2"], choice: torch.Generator, *, share: float = 0.1) -> tuple[Crop, Allowed]:
+    """A mask over mouth and nose of a `share` of the faces."""
+    rows = some(len(crop), share, choice)
+    seen, label = mouth_mask(crop[rows], allowed[rows], landmarks[rows], Chance(len(rows), choice))
+    return crop.index_copy(0, rows, seen), allowed.index_copy(0, rows, label)
+
+
+def mouth_mask(crop: Crop, allowed: Allowed, landmarks: Float[Tensor, "n 68 2"], chance: Chance) -> tuple[Crop, Allowed]:
+    """From cheek to cheek and from the nose's bridge to below the chin, pleated or ridged, lit as the face is, with straps to the ears."""
+    size, nose = crop.shape[-1], landmarks[:, 27:31]
+    apart = (landmarks[:, 42:48].mean(1) - landmarks[:, 36:42].mean(1)).norm(dim=1)[:, None]
+    down = F.normalize(landmarks[:, 8] - landmarks[:, 27], dim=1)
+    bridge = nose[:, 0].lerp(nose[:, 3], chance.between(0.15, 1.0, 1))
+    jaw = landmarks[:, 1:16] + chance.between(-0.02, 0.08, 1, 1) * apart[:, None] * down[:, None]
+    jaw = landmarks[:, 30:31] + (jaw - landmarks[:, 30:31]) * chance.between(0.92, 1.06, 1, 1)
+    first = torch.randint(0, 3, (1,), generator=chance.choice).item()  # one jaw point or another is where the upper edge ends
+    jaw = jaw[:, first : 15 - first]
+    right, left = jaw[:, -1], jaw[:, 0]
+    sag = chance.between(-0.05, 0.12, 1) * apart * down
+    top = [right.lerp(bridge, 0.5) + sag, bridge, bridge.lerp(left, 0.5) + sag]
+    shape = signed_distance(torch.cat([jaw, torch.stack(top, 1)], 1), size)
+    straps = crop.new_full(shape.shape, -1e3)
+    for corner, ear in ((left, landmarks[:, 0]), (right, landmarks[:, 16])):
+        straps = torch.maximum(straps, capsule(corner, ear - 0.1 * apart * down, (chance.between(0.01, 0.03) * apart[:, 0]).clamp(min=0.5), size))
+    axis = torch.arange(size, dtype=crop.dtype)
+    x, y = torch.meshgrid(axis, axis, indexing="xy")
+    beside = ((x - bridge[:, 0, None, None]) * down[:, 1, None, None] - (y - bridge[:, 1, None, None]) * down[:, 0, None, None])[:, None]
+    along = ((x - bridge[:, 0, None, None]) * down[:, 0, None, None] + (y - bridge[:, 1, None, None]) * down[:, 1, None, None])[:, None]
+    unit = apart[:, :, None, None]
+    pleats = 1 - chance.between(0, 0.25, 1, 1, 1) * (along / unit * chance.between(12, 26, 1, 1, 1)).sin().clamp(min=0) ** 4 * chance.happens(0.5)
+    ridge = 1 + chance.between(-0.25, 0.25, 1, 1, 1) * (beside / (0.08 * unit)).tanh() * chance.happens(0.4)
+    round_ = 1 - chance.between(0.0, 0.45, 1, 1, 1) * (beside / (1.3 * unit)).square().clamp(max=1)
+    light = crop.mean(1, keepdim=True).flatten(2).quantile(0.8, dim=2)[..., None, None]
+    pale, dark = chance.between(0.75, 1.05, 1, 1, 1) * torch.tensor([1, 1, 1.0])[:, None, None], chance.between(0.02, 0.2, 3, 1, 1)
+    blue = torch.tensor([0.55, 0.75, 0.9])[:, None, None] * chance.between(0.8, 1.1, 1, 1, 1)
+    any_ = F.interpolate(chance.between(0, 1, 3, 8, 8), size=(size, size), mode="bilinear").lerp(
+        chance.between(0, 1, 3, 1, 1), chance.between(0, 1, 1, 1, 1)
+    )
+    kinds = torch.multinomial(torch.tensor([0.35, 0.2, 0.25, 0.2]), len(crop), replacement=True, generator=chance.choice)[:, None, None, None]
+    colour = torch.where(kinds == 0, pale, torch.where(kinds == 1, dark, torch.where(kinds == 2, blue, any_)))
+    paint = (colour * (0.45 + 0.9 * light) * pleats * ridge * round_).clamp(0, 1)
+    shadow = 1 - 0.3 * (1 + shape.clamp(max=0) / (0.06 * unit)).clamp(0, 1) * chance.happens(0.6)
+    straps = torch.where((allowed & (1 << HAIR)) > 0, -1.0, straps)
+    whole = torch.maximum(shape, straps)
+    alpha = (whole / chance.between(0.7, 1.5, 1, 1, 1) + 0.5).clamp(0, 1)
+    return crop * shadow * (1 - alpha) + paint * alpha, torch.where(whole > 0, 1 << COVER, allowed).to(torch.uint8)
 
 
 def near(eye: Float[Tensor, "n 6 2"], size: int) -> Float[Tensor, "n 1 size size"]:

@@ -28,7 +28,7 @@ from facehub.errors import FaceHubError
 from facehub.segmentation import CLASSES, SEEN, WEIGHTS, Segmentation, plain, read
 
 from . import parts
-from .occluders import Chance, covered, spectacled
+from .occluders import Chance, covered, masked, spectacled
 from .parts import UNKNOWN, WIDE, Parts
 from .reference import MIRROR
 
@@ -100,6 +100,7 @@ def batches(faces: Parts, setting: Setting) -> Iterator[tuple[Float[Tensor, "n 3
         chance = Chance(len(rows), choice)
         crop, allowed, landmarks = moved(faces.wide[rows], faces.allowed[rows], faces.landmarks[rows], chance)
         crop, allowed = spectacled(crop, allowed, landmarks, choice)
+        crop, allowed = masked(crop, allowed, landmarks, choice)
         crop, allowed = covered(crop, allowed, choice)
         yield tinted(crop, chance), allowed
 

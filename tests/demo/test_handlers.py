@@ -20,6 +20,7 @@ from facehub.checker import Layer, Report
 from facehub.errors import BadSetting
 from facehub.provenance import read_mark
 from facehub.swap import Swapper
+from tests import clips
 
 from .conftest import TwoFaces, photo_of
 
@@ -253,6 +254,18 @@ def test_a_result_is_checked_and_a_photo_is_not_marked(handlers, upload):
     assert "No mark was found" in told
     with pytest.raises(gr.Error, match="There is no photo yet"):
         checks.check(None)
+
+
+def test_a_video_is_checked(handlers, upload, tmp_path):
+    checks, frames = Checks(handlers), [photo_of((90, 160, 120))[:, :, :228]] * 3
+    plain = clips.write(tmp_path / "film.mp4", frames)
+    kept = Path(upload(photo_of((1, 1, 1)))).with_name("film.mp4")
+    kept.write_bytes(plain.read_bytes())
+    told, record = checks.check_video(str(kept))
+    assert not record["marked"] and "does not prove that the video was filmed as it is" in told
+    for wrong, sentence in ((None, "There is no video yet"), (upload(photo_of((9, 9, 9)), "film.mp4.png"), "cannot be read as a video|not a video")):
+        with pytest.raises(gr.Error, match=sentence):
+            checks.check_video(wrong)
 
 
 def test_what_a_file_says_of_itself_is_no_html(tmp_path):

@@ -1,8 +1,7 @@
 """What is fuzzed: one function a target, and the table that names them. To add one, write its function and its seeds, and enter both in `TARGETS`.
 
 A target gets spoiled bytes and an empty folder, the only place where it may write. It must return, or raise one of `REFUSALS` with one sentence,
-within its seconds of computing and its megabytes of memory. Anything else is a finding. What decodes videos is entered here too, with short files as
-seeds.
+within its seconds of computing and its megabytes of memory. Anything else is a finding.
 """
 
 import contextlib
@@ -17,7 +16,7 @@ import httpx
 import torch
 
 from demo.calls import BadCall
-from facehub import checker, image, manifest, weights, withdrawn
+from facehub import checker, image, manifest, video, weights, withdrawn
 from facehub.errors import FaceHubError
 from facehub.hub import Hub
 from facehub.identity import read
@@ -214,12 +213,38 @@ def uploads_seeds() -> dict[str, bytes]:
     }
 
 
+def film(data: bytes, folder: pathlib.Path) -> None:
+    """Decoding a video to its end, and looking for its marks."""
+    path = folder / "film"
+    path.write_bytes(data)
+    with video.Reader(path) as reader:
+        last = -1.0
+        for shot in reader:
+            assert shot.photo.shape == (3, reader.film.height, reader.film.width) and shot.photo.dtype == torch.uint8
+            now = shot.seconds(reader.film)
+            assert now > last, "time goes on"
+            last = now
+    json.dumps(checker.check_video(path).record())
+
+
+def films() -> dict[str, bytes]:
+    """Four frames in each container, with and without sound and a turned one."""
+    from tests import clips
+
+    with tempfile.TemporaryDirectory() as place:
+        frames = [torch.randint(0, 256, (3, 72, 96), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed)) for seed in range(4)]
+        kinds = {"mp4": {"sound": "aac"}, "mov": {"turned": 90.0}, "mkv": {}, "webm": {"codec": "libvpx"}, "avi": {"codec": "mpeg4"},
+                 "ts": {}, "gif": {"codec": "gif"}}  # fmt: skip
+        return {kind: clips.write(pathlib.Path(place) / f"film.{kind}", frames, **options).read_bytes() for kind, options in kinds.items()}
+
+
 def pictures() -> dict[str, bytes]:
     return seeds.valid() | seeds.polyglots() | seeds.hostile()
 
 
 TARGETS: dict[str, Target] = {
-    "picture": Target(always(picture), pictures, share=45),
+    "picture": Target(always(picture), pictures, share=37),
+    "film": Target(always(film), films, share=8),
     "large": Target(always(picture), seeds.large, share=1, seconds=30, memory_mb=1500),
     "check": Target(always(check), lambda: seeds.marked() | seeds.polyglots(), share=8),
     "resigned": Target(always(resigned), seeds.marked, share=4),

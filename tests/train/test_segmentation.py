@@ -8,7 +8,7 @@ import torch
 from facehub.alignment import reference_landmarks
 from facehub.segmentation import BACKGROUND, COVER, FACE, GLASSES, HAIR, SKIN
 from train import measure_parts, segmentation
-from train.occluders import Chance, capsule, cloth, covered, glasses, hand, spectacled, stick
+from train.occluders import Chance, capsule, cloth, covered, glasses, hand, masked, mouth_mask, spectacled, stick
 from train.parts import MARGIN, UNKNOWN, WIDE, Parts, allowing
 from train.segmentation import Setting, loss, moved, tinted
 
@@ -106,6 +106,21 @@ def test_eyes_behind_clear_glasses_stay_the_face_and_behind_dark_ones_do_not():
     assert ((label == allowing(GLASSES)).flatten(1).sum(1) > 60).all()
     assert (label[:, 0, 110] == allowing(FACE)).all(), "the chin has no glasses"
     some, _ = spectacled(crop, allowed, landmarks, torch.Generator().manual_seed(0), share=0.2)
+    assert 2 < (some != crop).flatten(1).any(1).sum() < 20
+
+
+def test_a_mask_covers_mouth_and_nose_and_leaves_the_eyes():
+    n = 40
+    crop, allowed = torch.rand(n, 3, 128, 128), torch.full((n, 1, 128, 128), allowing(FACE), dtype=torch.uint8)
+    landmarks = reference_landmarks(128).expand(n, -1, -1)
+    seen, label = mouth_mask(crop, allowed, landmarks, chance(n))
+    there = label[:, 0] == allowing(COVER)
+    for points, wanted in (((33, 51, 57), 1.0), ((37, 44, 19, 24), 0.0)):
+        x, y = landmarks[0, list(points)].round().long().T
+        assert (there[:, y, x].float().mean() == wanted).all(), points
+    assert torch.equal(seen[..., :30, :], crop[..., :30, :]) and seen.min() >= 0 and seen.max() <= 1
+    assert ((seen - crop).abs().mean(1) > 0.01)[there].float().mean() > 0.95
+    some, _ = masked(crop, allowed, landmarks, torch.Generator().manual_seed(0), share=0.2)
     assert 2 < (some != crop).flatten(1).any(1).sum() < 20
 
 
