@@ -54,7 +54,7 @@ def check_tab(handlers: Handlers) -> None:
                 )  # fmt: skip
                 picture.preprocess = asked.file
                 go = gr.Button("Check", variant="primary", size="lg", elem_id="check-go")
-                film = gr.File(label="Or a video", type="filepath", height=90, elem_id="checked-video", file_types=["video", ".mkv", ".ts"])
+                film = gr.File(label="Or a video", type="filepath", height=130, elem_id="checked-video", file_types=["video", ".mkv", ".ts"])
                 film.preprocess = asked.file
             with gr.Column(min_width=300):
                 told = gr.HTML(elem_id="report")

@@ -14,12 +14,10 @@ import pathlib
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from .errors import BadSetting
+from .frozen import frozen
 
 CLASSES = ("background", "hair", "face", "skin", "beard", "glasses", "cover")
 """What a pixel can be. Face: its skin, eyes, brows, nose and mouth. Skin: ears and neck. Cover: hats, hands, whatever else is before the head."""
@@ -87,13 +85,6 @@ def plain(network: Segmentation) -> Segmentation:
 
 @functools.cache
 def read(file: pathlib.Path = WEIGHTS) -> Segmentation:
-    """The trained network, frozen, in 32 bits on the CPU. Raises BadSetting when the file holds other names, shapes or numbers than finite ones."""
-    network = plain(Segmentation())
-    try:
-        weights = {name: values.float() for name, values in load_file(file).items()}
-        network.load_state_dict(weights)
-    except (OSError, SafetensorError, RuntimeError) as problem:
-        raise BadSetting(f"{file} does not hold the segmentation network's weights: train it with `python -m train.segmentation`.") from problem
-    if not all(values.isfinite().all() for values in weights.values()):
-        raise BadSetting(f"{file} holds values that are not finite: train the network again with `python -m train.segmentation`.")
+    """The trained network, frozen, in 32 bits on the CPU. Raises BadSetting when the file is not one of it."""
+    network = frozen(plain(Segmentation()), file, trained_by="python -m train.segmentation")
     return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]

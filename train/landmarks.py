@@ -19,12 +19,12 @@ import time
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from facehub.alignment import reference_landmarks
-from facehub.errors import BadSetting, FaceHubError
+from facehub.errors import FaceHubError
+from facehub.frozen import frozen
 
 from . import losses
 from .material import held_out
@@ -60,16 +60,8 @@ class LandmarkNet(nn.Module):
 
 
 def read(file: pathlib.Path = WEIGHTS) -> LandmarkNet:
-    """The trained network, frozen. Raises BadSetting when the file holds other names, shapes or numbers than finite ones."""
-    network = LandmarkNet()
-    try:
-        weights = {name: values.float() for name, values in load_file(file).items()}
-        network.load_state_dict(weights)
-    except (OSError, SafetensorError, RuntimeError) as problem:
-        raise BadSetting(f"{file} does not hold the landmark network's weights: train it with `python -m train.landmarks`.") from problem
-    if not all(values.isfinite().all() for values in weights.values()):
-        raise BadSetting(f"{file} holds values that are not finite: train the network again with `python -m train.landmarks`.")
-    return network.eval().requires_grad_(False)
+    """The trained network, frozen. Raises BadSetting when the file is not one of it."""
+    return frozen(LandmarkNet(), file, trained_by="python -m train.landmarks")
 
 
 def varied(

@@ -25,14 +25,14 @@ import time
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from facehub import image
 from facehub.alignment import reference_landmarks
 from facehub.errors import BadSetting, FaceHubError
 from facehub.faces import Finder
+from facehub.frozen import frozen
 from facehub.geometry import fit_affine, invert, warp
 
 from . import losses
@@ -73,17 +73,8 @@ class Lighting(nn.Module):
 
 
 def read(file: pathlib.Path = WEIGHTS) -> Lighting:
-    """The trained network, frozen. Raises BadSetting when the file holds other names, shapes or numbers than finite ones in 32 bits."""
-    network = Lighting()
-    try:
-        weights = load_file(file)
-        network.load_state_dict(weights)
-    except (OSError, SafetensorError, RuntimeError) as problem:
-        raise BadSetting(f"{file} does not hold the lighting network's weights: train it with `python -m train.lighting`.") from problem
-    for name, values in weights.items():
-        if values.dtype != torch.float32 or not values.isfinite().all():
-            raise BadSetting(f"{name} in {file} is not made of finite 32 bit floats: train the network again with `python -m train.lighting`.")
-    return network.eval().requires_grad_(False)
+    """The trained network, frozen. Raises BadSetting when the file is not one of it."""
+    return frozen(Lighting(), file, trained_by="python -m train.lighting")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
