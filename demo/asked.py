@@ -106,8 +106,10 @@ def place(name: str, count: int) -> Preprocess:
     return asked
 
 
-def file(payload: FileData | ImageData | None) -> str | None:
+def file(payload: FileData | ImageData | ListFiles | None) -> str | None:
     """The path of an upload as it came: gr.Image would decode it, say in its own words what is wrong, and write it anew without its marks."""
+    if isinstance(payload, ListFiles):
+        payload = next(iter(payload.root), None)
     return payload.path if payload else None
 
 
