@@ -113,18 +113,21 @@ def loss(logits: Float[Tensor, "n classes h w"], allowed: UInt8[Tensor, "n 1 h w
     return ((logits.logsumexp(1) - among) * known).flatten(1).sum(1) / known.flatten(1).sum(1).clamp(min=1)
 
 
-def train(faces: Parts, setting: Setting, heard: Callable[[str], None], *, start: Segmentation | None = None) -> Segmentation:
-    """From random weights, or on from `start`, whose normalisations are folded and stay so."""
+def train(
+    faces: Parts, setting: Setting, heard: Callable[[str], None], *, start: Segmentation | None = None, device: torch.device | str = "cpu"
+) -> Segmentation:
+    """From random weights, or on from `start`, whose normalisations are folded and stay so. Pictures are varied on the CPU."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(setting.seed)
         network = copy.deepcopy(start).requires_grad_(True) if start else Segmentation()
-    network = network.train().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    network = network.train().to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     mean = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(1 - 1 / setting.mean_over), use_buffers=True)
     optimiser = torch.optim.AdamW(network.parameters(), lr=setting.rate, weight_decay=setting.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, setting.rate, total_steps=setting.steps, pct_start=0.1)
     recent = math.nan
     for step, (crop, allowed) in enumerate(batches(faces, setting), 1):
-        value = loss(network(crop.contiguous(memory_format=torch.channels_last)), allowed).mean()
+        crop, allowed = crop.to(device, memory_format=torch.channels_last), allowed.to(device)
+        value = loss(network(crop), allowed).mean()
         optimiser.zero_grad()
         value.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -134,7 +137,7 @@ def train(faces: Parts, setting: Setting, heard: Callable[[str], None], *, start
         recent = value.item() if math.isnan(recent) else 0.98 * recent + 0.02 * value.item()
         if step % 100 == 0:
             heard(f"step {step} of {setting.steps}: loss {recent:.4f}")
-    return mean.module.eval().requires_grad_(False)  # pyright: ignore[reportReturnType]
+    return mean.module.cpu().eval().requires_grad_(False)  # pyright: ignore[reportReturnType]
 
 
 def main() -> int:
@@ -144,6 +147,7 @@ def main() -> int:
     flags.add_argument("--start", type=pathlib.Path, help="train on from these weights")
     for field in dataclasses.fields(Setting):
         flags.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
+    flags.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     flags.add_argument("--measure", action="store_true", help="train nothing: measure what --out holds, and renew the numbers in its record")
     flags.add_argument("--cache", type=pathlib.Path, default=pathlib.Path(".cache"), help="where landmarks are kept (default: %(default)s)")
     arguments = flags.parse_args()
@@ -157,7 +161,7 @@ def main() -> int:
             faces = parts.joined([parts.load(folder, "train", cache=arguments.cache) for folder in arguments.folders])
             print(f"{len(faces)} marked faces", flush=True)
             start = read(arguments.start) if arguments.start else None
-            network = plain(train(faces, setting, lambda sentence: print(sentence, flush=True), start=start))
+            network = plain(train(faces, setting, lambda sentence: print(sentence, flush=True), start=start, device=arguments.device))
             save_file({name: halved(values) for name, values in network.state_dict().items()}, arguments.out)
             record = {
                 "faces": len(faces),
@@ -166,7 +170,7 @@ def main() -> int:
                 "setting": dataclasses.asdict(setting),
                 "seconds": round(time.monotonic() - begun),
                 "started_from": json.loads(arguments.start.with_suffix(".json").read_text(encoding="utf-8")) if arguments.start else None,
-                "machine": f"{torch.get_num_threads()} threads of a CPU, torch {torch.__version__}",
+                "machine": f"{described(arguments.device)}, torch {torch.__version__}",
             }
             record_file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
             network = read(arguments.out)
@@ -179,6 +183,11 @@ def main() -> int:
         print(problem, file=sys.stderr)
         return 1
     return 0
+
+
+def described(device: str) -> str:
+    """What a run was made on, for its record."""
+    return torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} threads of a CPU"
 
 
 def halved(values: Tensor) -> Tensor:
