@@ -54,7 +54,8 @@ def head_from_photo(landmarks: Float[Tensor, "faces 68 2"]) -> Matrices:
 def parts_in_photo(network: Segmentation, photos: Photos, landmarks: Float[Tensor, "1 68 2"]) -> Float[Tensor, "1 classes height width"]:
     """Probability of each class of segmentation.CLASSES in the frame of one photo.
 
-    From two looks: at the crop of a swap, and at the whole head for what lies beyond it; background where neither looks.
+    From two looks, each at the picture and its mirror image: at the crop of a swap, and at the whole head for what lies beyond it; background where
+    neither looks. A swap takes one look at the crop (masks.Learned).
     """
     near, near_there = _look(network, photos, crop_from_photo(landmarks))
     far, far_there = _look(network, photos, head_from_photo(landmarks))
@@ -66,7 +67,9 @@ def _look(network: Segmentation, photos: Photos, seen_from_photo: Matrices) -> t
     """What the network sees in a frame, carried into the photo's: probabilities, and 1 where it looked, falling to 0 over `FADE` pixels."""
     zero = torch.zeros(1, dtype=torch.long, device=photos.device)
     frame = warp(photos, zero, invert(seen_from_photo), (SEEN, SEEN))
-    found = network(frame.contiguous(memory_format=torch.channels_last)).softmax(1)
+    both = torch.cat([frame, frame.flip(3)]).contiguous(memory_format=torch.channels_last)
+    plain, mirrored = network(both).softmax(1)
+    found = (plain + mirrored.flip(2))[None] / 2
     ramp = ((torch.arange(SEEN, device=photos.device) + 0.5).clamp(max=FADE) / FADE).to(found)
     there = torch.minimum(ramp, ramp.flip(0))
     there = (there * there[:, None])[None, None]
