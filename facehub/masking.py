@@ -13,9 +13,9 @@ from . import image
 from .alignment import Masker, align, changed, place, reference_landmarks
 from .errors import BadSetting, NoFace
 from .faces import finder
-from .geometry import fit_affine, invert, warp
+from .geometry import fit_affine, invert, move, warp
 from .masks import Learned, outlined
-from .segmentation import BEARD, FACE, GLASSES, HAIR, SEEN, SKIN, Segmentation, read
+from .segmentation import BACKGROUND, BEARD, CLASSES, FACE, GLASSES, HAIR, SEEN, SKIN, Segmentation, read
 from .types import Found, Matrices, Photos
 
 AROUND = 1.5
@@ -23,6 +23,10 @@ AROUND = 1.5
 
 FADE = 8.0
 """Pixels over which one look gives way to the other."""
+
+NEAR, FLAT = 4.0, 0.03
+"""Radius of the windows in which edges are drawn to those of the photo, in pixels of the crop; and the standard deviation, of 1, below which the
+photo counts as flat there."""
 
 COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
 """Hair, skin and the rest, as LFW Part Labels has them (Kae et al., CVPR 2013, http://vis-www.cs.umass.edu/lfw/part_labels/)."""
@@ -55,12 +59,45 @@ def parts_in_photo(network: Segmentation, photos: Photos, landmarks: Float[Tenso
     """Probability of each class of segmentation.CLASSES in the frame of one photo.
 
     From two looks, each at the picture and its mirror image: at the crop of a swap, and at the whole head for what lies beyond it; background where
-    neither looks. A swap takes one look at the crop (masks.Learned).
+    neither looks. Edges are then drawn to those of the photo. A swap takes one look at the crop, and no more (masks.Learned).
     """
-    near, near_there = _look(network, photos, crop_from_photo(landmarks))
-    far, far_there = _look(network, photos, head_from_photo(landmarks))
-    found = far.lerp(near, near_there)
-    return torch.cat([found[:, :1] + (1 - torch.maximum(near_there, far_there)), found[:, 1:]], 1)
+    height, width = photos.shape[-2:]
+    seen = move(invert(head_from_photo(landmarks)), landmarks.new_tensor([[[0, 0], [0, SEEN], [SEEN, 0], [SEEN, SEEN]]]))[0]
+    (left, top), (right, bottom) = seen.amin(0).floor().long().clamp(min=0).tolist(), (seen.amax(0).ceil().long() + 1).clamp(min=0).tolist()
+    head = (..., slice(top, bottom), slice(left, right))
+    result = photos.new_zeros((1, len(CLASSES), height, width), dtype=torch.float32)
+    result[:, BACKGROUND] = 1
+    if (view := photos[head]).numel():
+        landmarks = landmarks - landmarks.new_tensor([left, top])
+        near, near_there = _look(network, view, crop_from_photo(landmarks))
+        far, far_there = _look(network, view, head_from_photo(landmarks))
+        found = far.lerp(near, near_there) * torch.maximum(near_there, far_there)
+        found[:, BACKGROUND] += 1 - found.sum(1)
+        radius = max(1, round(NEAR * torch.linalg.det(invert(crop_from_photo(landmarks))[0, :, :2]).abs().sqrt().item()))
+        drawn = guided(found, view.float().mean(1, keepdim=True) / 255, radius).clamp(min=0)
+        result[head] = drawn / drawn.sum(1, keepdim=True)
+    return result
+
+
+def guided(values: Float[Tensor, "1 n h w"], guide: Float[Tensor, "1 1 h w"], radius: int) -> Float[Tensor, "1 n h w"]:
+    """The guided filter (He, Sun and Tang, Guided Image Filtering, IEEE TPAMI 35(6), 2013): in each window a linear function of the guide, so that
+    edges of the values lie where the guide has them."""
+    mean, values_mean = _around(guide, radius), _around(values, radius)
+    slope = (_around(guide * values, radius) - mean * values_mean) / (_around(guide * guide, radius) - mean * mean + FLAT**2)
+    return _around(slope, radius) * guide + _around(values_mean - slope * mean, radius)
+
+
+def _around(x: Float[Tensor, "1 n h w"], radius: int) -> Float[Tensor, "1 n h w"]:
+    """The mean of each pixel's square window, less what of it lies beyond the edge; by running sums, so that it costs the same for any radius."""
+    sums = x.double()
+    for axis in (2, 3):
+        length = x.shape[axis]
+        place = torch.arange(length, device=x.device)
+        begin, end = (place - radius).clamp(min=0), (place + radius + 1).clamp(max=length)
+        running = torch.cat([torch.zeros_like(sums.narrow(axis, 0, 1)), sums.cumsum(axis)], axis)
+        count = (end - begin).reshape(-1, 1) if axis == 2 else end - begin
+        sums = (running.index_select(axis, end) - running.index_select(axis, begin)) / count
+    return sums.to(x.dtype)
 
 
 def _look(network: Segmentation, photos: Photos, seen_from_photo: Matrices) -> tuple[Float[Tensor, "1 classes h w"], Float[Tensor, "1 1 h w"]]:

@@ -1,13 +1,14 @@
 """Masks and labels in the photo's frame, and the command that writes them."""
 
 import torch
+import torch.nn.functional as F
 
 from facehub import image
 from facehub.faces import Finder
 from facehub.generators import Generator
-from facehub.masking import central, labels_of, mask_of, masker, three_classes
+from facehub.masking import central, guided, labels_of, mask_of, masker, parts_in_photo, three_classes
 from facehub.masks import Learned
-from facehub.segmentation import CLASSES
+from facehub.segmentation import CLASSES, read
 from facehub.swap import Swapper
 
 
@@ -66,3 +67,26 @@ def test_notes_reach_the_result(astronaut):
     found = Finder()(astronaut[None])
     noted = lambda crop, points: replace(Learned()(crop, points), notes=("A note.",))  # noqa: E731
     assert Swapper(Generator(64), masker=noted)(astronaut[None], found=found).faces.notes == ("A note.",)
+
+
+def test_edges_are_drawn_to_those_of_the_photo():
+    """A soft and misplaced edge of the values moves to where the guide has its own; where the guide is flat they are only smoothed."""
+    x = torch.arange(60.0)
+    guide = (x >= 30).float().expand(1, 1, 40, 60)
+    values = ((x - 24) / 12).clamp(0, 1).expand(1, 1, 40, 60)
+    drawn = guided(values, guide, 8)[0, 0, 20]
+    assert (drawn[31] - drawn[29]) > 3 * (values[0, 0, 0, 31] - values[0, 0, 0, 29])
+    assert drawn[5] < 0.05 and drawn[55] > 0.95
+    flat = guided(values, torch.full_like(guide, 0.5), 2)[0, 0, 20]
+    assert torch.allclose(flat[4:-4], F.avg_pool1d(F.avg_pool1d(values[0, 0, :1], 5, 1), 5, 1)[0], atol=1e-5)
+    one = torch.rand(1, 3, 7, 9)
+    assert torch.allclose(guided(torch.ones_like(one), one[:, :1], 30), torch.ones_like(one), atol=1e-5), "windows larger than the picture"
+
+
+def test_parts_are_probabilities_also_where_the_head_leaves_the_photo(astronaut):
+    points = Finder()(astronaut[None]).landmarks[:1]
+    for moved in (points, points - 90, points + 400, points - 2000):
+        found = parts_in_photo(read(), astronaut[None], moved)
+        assert found.shape == (1, len(CLASSES), 512, 512)
+        assert torch.allclose(found.sum(1), torch.ones(1, 512, 512), atol=1e-3)
+    assert (found[:, 0] == 1).all(), "beyond the photo there is nothing but background"
