@@ -1,7 +1,7 @@
 """`python -m train.mask_figure IDENTITY CASE=PHOTO ... --out FILE`: swaps under the landmark mask and under the learned one, a column a case.
 
-Rows: the photo, both masks over it, both swaps. A case is any name; glasses, hand, hat, "side light" and profile are drawn onto a photo, for where
-no openly licensed photo shows one. Profiles need --estimators (turning.py).
+Rows: the photo, both masks over it, both swaps. A case is any name; glasses, hand, mask, hat, "side light" and profile are drawn onto a photo, for
+where no openly licensed photo shows one. Profiles need --estimators (turning.py).
 """
 
 import argparse
@@ -22,7 +22,7 @@ from facehub.swap import Swapper, chosen
 
 from . import estimators
 from .figures import relit
-from .occluders import Chance, capsule, glasses, hand
+from .occluders import Chance, capsule, glasses, hand, mouth_mask
 from .turning import turned
 
 SIDE = 176
@@ -31,7 +31,7 @@ SIDE = 176
 TINT = torch.tensor([255, 60, 160], dtype=torch.float32)[:, None, None]
 """What masks are shown in."""
 
-YAW_DEG = 40.0
+YAW_DEG, MASK_SEED = 40.0, 1
 
 Photo = UInt8[Tensor, "3 height width"]
 Points = Float[Tensor, "1 68 2"]
@@ -75,6 +75,13 @@ def clear(seed: int, photo: Photo, points: Points) -> bool:
     return bool(label[0, 0, y, x] == 1 << FACE and (seen - small < -0.3).float().mean() > 0.012)
 
 
+def muffled(photo: Photo, points: Points) -> Photo:
+    """A mask over mouth and nose."""
+    allowed = torch.ones(1, 1, *photo.shape[1:], dtype=torch.uint8)
+    seen, _ = mouth_mask(photo[None].float() / 255, allowed, points, Chance(1, torch.Generator().manual_seed(MASK_SEED)))
+    return (seen[0] * 255).round().to(torch.uint8)
+
+
 def hatted(photo: Photo, points: Points) -> Photo:
     """A cap with its peak over the brows."""
     _, height, width = photo.shape
@@ -116,6 +123,8 @@ def drawn(name: str, photo: Photo, points: Points, mesh) -> Photo:
         return spectacled(photo, points)
     if name == "hand":
         return handed(photo, points)
+    if name == "mask":
+        return muffled(photo, points)
     if name == "hat":
         return hatted(photo, points)
     if name == "side light":
