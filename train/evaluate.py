@@ -310,7 +310,9 @@ def upper_mark(material: Material, config: Config, network, device: torch.device
 
 
 def remember(identity: Identity, metrics: dict) -> None:
-    """Saves the identity's folder anew, with these metrics in it and in its card."""
+    """Saves the identity's folder anew, with these metrics in it and in its card. Its samples stay as they are: written again, they would be marked
+    twice."""
+    kept = {path: path.read_bytes() for path in identity.samples}
     training = json.loads((identity.folder / "training.json").read_text(encoding="utf-8"))
     save(
         identity.folder,
@@ -322,6 +324,8 @@ def remember(identity: Identity, metrics: dict) -> None:
         samples={path.stem: image.read(path).photo for path in identity.samples},
         credits=training.get("credits", ""),
     )
+    for path, data in kept.items():
+        path.write_bytes(data)
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from facehub import image
-from facehub.geometry import move
+from facehub.geometry import invert, move, warp
 from facehub.masking import crop_from_photo, parts_in_photo, three_classes
 from facehub.segmentation import BEARD, COVER, FACE, GLASSES, SEEN, SKIN, Segmentation
 
@@ -28,29 +28,35 @@ def measure(network: Segmentation, folder: pathlib.Path, *, cache: pathlib.Path)
 
 
 def lfw(network: Segmentation, folder: pathlib.Path, *, cache: pathlib.Path) -> dict[str, Any]:
-    """Share of pixels right and F1 of hair, skin and background, over whole photos and within the crop that a swap cuts.
+    """Share of pixels right and F1 of hair, skin and background, over whole photos and within the crop that a swap cuts; and there, as a swap looks.
 
     A photo in which dlib finds no face is looked at where LFW's faces are.
     """
     landmarks = parts.find(folder, "validation", cache=cache)
     usual = torch.tensor(list(landmarks.values())).mean(0).tolist()
-    whole, within = torch.zeros(3, 3, dtype=torch.long), torch.zeros(3, 3, dtype=torch.long)
+    whole, within, once = (torch.zeros(3, 3, dtype=torch.long) for _ in range(3))
     photos = parts.marked(folder, "validation")
     for one in photos:
         points = torch.tensor(landmarks.get(one.name, usual))[None]
         truth = parts.pixels(one.mask, "lfw").argmax(1)[0]
-        found = three_classes(parts_in_photo(network, image.read(one.photo).photo[None], points))[0]
+        photo = image.read(one.photo).photo[None]
+        found = three_classes(parts_in_photo(network, photo, points))[0]
         whole += confusion(truth, found)
         height, width = truth.shape
         y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
         at = move(crop_from_photo(points), torch.stack([x, y], -1).reshape(1, -1, 2).float()).reshape(height, width, 2)
         inside = ((at >= -0.5) & (at <= SEEN - 0.5)).all(-1)
         within += confusion(truth[inside], found[inside])
+        crop = warp(photo, torch.zeros(1, dtype=torch.long), invert(crop_from_photo(points)), (SEEN, SEEN))
+        look = three_classes(network(crop).softmax(1))[0]
+        x, y = at[inside].round().long().clamp(0, SEEN - 1).unbind(1)
+        once += confusion(truth[inside], look[y, x])
     return {
         "photos": len(photos),
         "photos_without_a_face_for_dlib": len(photos) - len(landmarks),
         "pixel_accuracy": round(accuracy(whole), 5),
         "pixel_accuracy_within_the_crop": round(accuracy(within), 5),
+        "pixel_accuracy_within_the_crop_at_one_look": round(accuracy(once), 5),
         "f1": {name: round(value, 4) for name, value in zip(LFW, f1(whole), strict=True)},
     }
 
