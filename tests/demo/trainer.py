@@ -9,12 +9,14 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import sys
 
 STEPS = 6
 
 
 def main() -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # as train/__main__.py
     flags = argparse.ArgumentParser()
     flags.add_argument("photos", type=pathlib.Path)
     for flag in ("--name", "--out", "--consent", "--runs", "--cache"):
