@@ -5,7 +5,6 @@ import html
 import gradio as gr
 
 from facehub.checker import Report, check, check_video
-from facehub.errors import BadVideo
 
 from . import asked
 from .handlers import Handlers
@@ -36,9 +35,7 @@ class Checks:
     @in_a_sentence
     def check_video(self, video: str | None, request: gr.Request | None = None) -> tuple[str, dict]:
         """Looks whether a video says that it was generated: the same, of the file and of some of its frames."""
-        if not video:
-            raise BadVideo("There is no video yet: drop one in.")
-        report = check_video(self.handlers.upload(video, request.session_hash if request else None))
+        report = check_video(self.handlers.upload_video(video, request.session_hash if request else None))
         return shown(report), report.record()
 
 

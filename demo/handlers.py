@@ -14,7 +14,7 @@ from typing import NamedTuple
 import gradio as gr
 
 from facehub import image
-from facehub.errors import BadPhoto, BadSetting, FaceHubError, UnknownIdentity
+from facehub.errors import BadPhoto, BadSetting, BadVideo, FaceHubError, UnknownIdentity
 from facehub.identity import Identity
 from facehub.provenance import Marks
 from facehub.swap import Swapper
@@ -278,4 +278,13 @@ class Handlers:
         file = self.visits.claim(session, Path(photo))
         if not file.is_file():
             raise BadPhoto("This photo has been deleted, as all are when a page closes or after half an hour: please add it once more.")
+        return file
+
+    def upload_video(self, video: str | None, session: str | None) -> Path:
+        """The same for a video."""
+        if video is None:
+            raise BadVideo("There is no video yet: drop one in first.")
+        file = self.visits.claim(session, Path(video))
+        if not file.is_file():
+            raise BadVideo("This video has been deleted, as all are when a page closes or after half an hour: please add it once more.")
         return file

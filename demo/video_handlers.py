@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from facehub.errors import BadSetting, BadVideo
+from facehub.errors import BadSetting
 from facehub.filming import Filmed, Progress, film
 from facehub.video import Reader
 
@@ -60,7 +60,7 @@ class VideoHandlers:
         """
         session = request.session_hash if request else None
         progress(0.0, desc="Reading the video")
-        marks, one, file = self.handlers.marks_for(label), self.handlers.find(identity, session), self._upload(video, session)
+        marks, one, file = self.handlers.marks_for(label), self.handlers.find(identity, session), self.handlers.upload_video(video, session)
         stop = self._stop_of(session)
         try:
             with Reader(file, max_seconds=self.max_seconds, max_megapixels=self.max_megapixels) as source:
@@ -97,14 +97,6 @@ class VideoHandlers:
         with self._lock:
             for stop in self._stops.pop(request.session_hash or "", ()):
                 stop.set()
-
-    def _upload(self, video: str | None, session: str | None) -> Path:
-        if video is None:
-            raise BadVideo("There is no video yet: drop one in first.")
-        file = self.handlers.visits.claim(session, Path(video))
-        if not file.is_file():
-            raise BadVideo("This video has been deleted, as all are when a page closes or after half an hour: please add it once more.")
-        return file
 
     def _stop_of(self, session: str | None) -> threading.Event:
         stop = threading.Event()

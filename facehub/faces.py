@@ -170,7 +170,7 @@ def _resized(pixels: np.ndarray, scale: float) -> np.ndarray:
     """Plane by plane, because a photo lies in memory so; by halves, at which OpenCV is ten times faster, and the rest linearly."""
     height, width = pixels.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    planes = [np.ascontiguousarray(pixels[..., channel]) for channel in range(3)]
+    planes = _planes(pixels)
     while scale <= 1 / 2 and min(planes[0].shape) > 1:
         half = (planes[0].shape[1] // 2, planes[0].shape[0] // 2)
         planes = [cv2.resize(plane[: 2 * half[1], : 2 * half[0]], half, interpolation=cv2.INTER_AREA) for plane in planes]
@@ -180,7 +180,11 @@ def _resized(pixels: np.ndarray, scale: float) -> np.ndarray:
 
 def _packed(pixels: np.ndarray) -> np.ndarray:
     """Colour by colour for each pixel, as dlib reads them; a photo's planes lie one after the other."""
-    return cv2.merge([np.ascontiguousarray(pixels[..., channel]) for channel in range(3)])
+    return cv2.merge(_planes(pixels))
+
+
+def _planes(pixels: np.ndarray) -> list[np.ndarray]:
+    return [np.ascontiguousarray(pixels[..., channel]) for channel in range(3)]
 
 
 def _turn_back(points: np.ndarray, turns: int, size: tuple[int, int]) -> np.ndarray:

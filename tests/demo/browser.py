@@ -114,7 +114,8 @@ class Visitor:
         return image.read(self.bytes(selector)).photo.int()
 
     def sentence(self) -> str:
-        return self.see("[data-testid=toast-body]").text
+        """The toast's. While it fades in it is there, but has no text yet."""
+        return self.wait(lambda: self.see("[data-testid=toast-body]").text)
 
     def resize(self, width: int, height: int) -> None:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}

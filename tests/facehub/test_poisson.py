@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from facehub.poisson import clone
+from facehub.poisson import NEAR, clone
 from tests.reference import poisson_clone
 
 
@@ -166,3 +166,18 @@ def test_where_nothing_holds_the_source_is_lifted_by_the_mean_under_the_mask():
     mean = ((target - source)[:1] * painted).sum((2, 3), keepdim=True) / painted.sum()
     assert torch.allclose(torch.where(painted, result[:1], 0), torch.where(painted, source[:1] + mean, 0), atol=1e-5)
     assert (result[1:] - clone(source[1:], target[1:], mask[1:]).result).abs().max() < 1 / 255, "the other face is held as ever"
+
+
+def test_how_near_something_must_hold():
+    """A known pixel NEAR px beside the mask holds the membrane; where what is known lies farther off, the source is lifted by the mean."""
+    source, target = picture(61, 83, 0) * 0.5, picture(61, 83, 1)
+    mask = torch.zeros(1, 1, 61, 83)
+    mask[..., 25:36, 35:48] = 1
+    mean = ((target - source) * mask).sum((2, 3), keepdim=True) / mask.sum()
+    lifted = []
+    for away in (NEAR, NEAR + 1):
+        hold = torch.zeros_like(mask)
+        hold[..., : 25 - away + 1, :] = 1
+        result = clone(source, target, mask, hold).result
+        lifted.append(torch.allclose((result - source) * mask, mean * mask, atol=1e-5))
+    assert lifted == [False, True]

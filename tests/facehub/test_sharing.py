@@ -9,7 +9,6 @@ import sys
 
 import pytest
 
-from facehub import __main__ as commands
 from tests.identities import CONSENT, make
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -54,7 +53,7 @@ def test_all_the_way(loopback, tmp_path):
 
 
 @pytest.fixture
-def run(loopback, tmp_path, monkeypatch, capsys):
+def run(loopback, tmp_path, monkeypatch, command):
     """A command in this process, with a hub of one's own; returns its exit code, output and errors."""
     monkeypatch.setenv("FACEHUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("facehub.hub.Hub.client", property(lambda hub: made(hub)))
@@ -66,14 +65,11 @@ def run(loopback, tmp_path, monkeypatch, capsys):
 
     tokens: list[str | bool] = [False]
 
-    def command(*arguments, token: str | bool = False):
+    def asked(*arguments, token: str | bool = False):
         tokens[0] = token
-        monkeypatch.setattr(sys, "argv", ["facehub", *map(str, arguments)])
-        code = commands.main()
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
+        return command(*arguments)
 
-    return command
+    return asked
 
 
 def test_json(loopback, run, tmp_path):

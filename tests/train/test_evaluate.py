@@ -9,6 +9,8 @@ from facehub.alignment import align
 from facehub.faces import Finder, Recogniser
 from facehub.generators import Generator
 from facehub.geometry import move
+from facehub.identity import read
+from tests.identities import make
 from train import evaluate
 from train.evaluate import Known, Look, Looker, compare
 from train.material import Material
@@ -167,3 +169,12 @@ def test_people_are_taken_once_each():
     )  # fmt: skip
     assert evaluate.people(gallery).names == ("a/1.png", "b/1.png", "c.png")
     assert evaluate.people(gallery, count=2).names == ("a/1.png", "b/1.png")
+
+
+def test_what_is_remembered_leaves_the_samples_as_they_are(tmp_path):
+    """Written again they would be marked twice."""
+    folder = make(tmp_path / "ada", size=32)
+    before = {path: path.read_bytes() for path in (folder / "samples").iterdir()}
+    evaluate.remember(read(folder), {"faces": 3})
+    assert before and before == {path: path.read_bytes() for path in (folder / "samples").iterdir()}
+    assert read(folder).metrics == {"faces": 3}
