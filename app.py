@@ -33,6 +33,7 @@ from demo.train_handlers import TrainHandlers  # noqa: E402
 from demo.video_handlers import MAX_SECONDS, VideoHandlers  # noqa: E402
 from demo.webcam import Webcam  # noqa: E402
 from demo.wishes import label_setting, seconds_setting  # noqa: E402
+from facehub import memory  # noqa: E402
 from facehub.errors import BadSetting  # noqa: E402
 from facehub.faces import finder as finder_with  # noqa: E402
 from facehub.hub import Hub, identities  # noqa: E402
@@ -40,6 +41,7 @@ from facehub.swap import Swapper  # noqa: E402
 from train.config import Config  # noqa: E402
 from train.precision import bf16_pays  # noqa: E402
 
+memory.in_huge_pages()
 device = "cuda" if torch.cuda.is_available() else "cpu"
 alone = "SPACE_ID" not in os.environ and os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1") in ("127.0.0.1", "localhost")
 try:

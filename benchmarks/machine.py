@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 import cv2
 import torch
 
+from facehub import memory
+
 PACKAGES = ("torch", "opencv-python-headless", "dlib-bin", "numpy", "pillow")
 
 
@@ -29,7 +31,8 @@ def flags(program: str, description: str | None, *, repeats: int) -> argparse.Ar
 
 
 def begin(arguments: argparse.Namespace, device: str = "cpu") -> dict:
-    """Sets the threads and prints the machine; the record of it, which goes into the JSON."""
+    """Sets memory up as our programs do, sets the threads and prints the machine; the record of it, which goes into the JSON."""
+    memory.in_huge_pages()
     torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(arguments.threads)
     return here(device, f"{arguments.threads} threads; medians of {arguments.repeats}") | {

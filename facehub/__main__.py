@@ -9,7 +9,7 @@ import json
 import pathlib
 import sys
 
-from . import film_command, sharing, swapping
+from . import film_command, memory, sharing, swapping
 from .errors import FaceHubError
 
 
@@ -57,6 +57,7 @@ def swap_video(arguments: argparse.Namespace) -> int:
 
 def main() -> int:
     arguments = parser().parse_args()
+    memory.in_huge_pages()
     try:
         commands = {"video": swap_video, "identities": list_identities, "check": check_file, **swapping.COMMANDS, **sharing.COMMANDS}
         return commands[arguments.command](arguments)

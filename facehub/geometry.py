@@ -100,6 +100,8 @@ def warp(
     boxes = [max(1, math.floor(s + 1e-3)) for s in shrink]
     ways = [(box, 2 if s / box > 1.1 else 1) for box, s in zip(boxes, shrink, strict=True)]
     dtype = images.dtype if images.is_floating_point() else image_from_output.dtype
+    if len(set(ways)) == 1:
+        return _warp_group(images, image, image_from_output, size, *ways[0], mode).to(dtype)
     output = images.new_empty((len(boxes), images.shape[1], *size), dtype=dtype)
     for box, samples in sorted(set(ways)):
         group = [i for i, way in enumerate(ways) if way == (box, samples)]
@@ -116,10 +118,19 @@ def _warp_group(images, image, image_from_output, size, box, samples, mode):
     if box > 1:
         window = F.avg_pool2d(window, box)
     window_from_output = torch.cat([image_from_output[:, :, :2], image_from_output[:, :, 2:] - corner[:, :, None] - (box - 1) / 2], dim=2) / box
-    grid = _grid(window_from_output, size, samples, window.shape[-2:])
-    result = F.grid_sample(window, grid.to(window.dtype), mode=mode, padding_mode="border", align_corners=False)
+    strips = torch.get_num_threads() if len(window) == 1 and window.device.type == "cpu" else 1
+    grid = _grid(window_from_output, (math.ceil(size[0] / strips) * strips, size[1]), samples, window.shape[-2:])
+    result = _sampled(window, grid.to(window.dtype), strips, mode)
     result = F.avg_pool2d(result, samples) if samples > 1 else result
-    return result.clamp_(0, 1) if mode == "bicubic" else result
+    return (result.clamp_(0, 1) if mode == "bicubic" else result)[:, :, : size[0]]
+
+
+def _sampled(window, grid, strips, mode):
+    """PyTorch shares out the faces of a batch among the CPU's threads. One face by itself is handed over as strips, as many as there are threads."""
+    if strips > 1:
+        window, grid = window.expand(strips, -1, -1, -1), grid.view(strips, -1, *grid.shape[2:])
+    result = F.grid_sample(window, grid, mode=mode, padding_mode="border", align_corners=False)
+    return result.transpose(0, 1).flatten(1, 2)[None] if strips > 1 else result
 
 
 def _bounds(image_from_output, size, margin):

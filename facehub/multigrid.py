@@ -6,6 +6,7 @@ Ours is how coarse grids see a shape: each pixel hangs on a spring, `edge`, as s
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -27,34 +28,53 @@ def membrane(difference: Tensor, unknown: Tensor, touches: tuple[bool, bool, boo
     its values mean nothing. `touches`: whether unknown pixels reach the rectangle's top, bottom, left and right edge, where nothing holds them.
 
     Lays the rectangle into a grid that can be halved, whose first row and last column stay empty, and solves it there.
-
-    Coarse pixels beyond an edge of the rectangle stand in for those before it; where the mask touches the edge there is room for them.
     """
-    (h, w), (top, bottom, left, right) = unknown.shape[-2:], touches
-    levels = 0
-    while True:
-        step = 2**levels
-        y, x = step * top, step * left
-        rows, columns = (y + h - 1 + (step - 1) * bottom) // step + 1, (x + w - 2 + step * right) // step + 2
-        if rows * columns <= max(LEAST, COARSEST // len(difference)):
-            break
-        levels += 1
-    height, width = rows * step, (columns - 1) * step + 1
-    place = (..., slice(y, y + h), slice(x, x + w))
-    pixels = difference.new_zeros(len(difference), 1, height, width)
+    levels, y, x = _levels(unknown.shape[-2:], touches, max(LEAST, COARSEST // len(difference)), difference)
+    place = (..., slice(y, y + unknown.shape[-2]), slice(x, x + unknown.shape[-1]))
+    pixels = difference.new_zeros(len(difference), 1, *levels[0].size)
     pixels[place] = unknown
-    edge = difference.new_zeros(len(difference), 4, height, width)
+    edge = difference.new_zeros(len(difference), 4, *levels[0].size)
     add_neighbours(edge[place], torch.cat([difference, torch.ones_like(difference[:, :1])], 1).mul_(~unknown)).mul_(unknown)
-    inside = None
-    if any(touches):
-        inside = difference.new_zeros(1, 1, height, width)
-        inside[..., y : y + h if bottom else None, x : x + w if right else None] = 1
-    grid = _grid(pixels, edge, inside, levels)
+    grid = _grid(pixels, edge, levels)
     grid.start()
     for _ in range(MAX_CYCLES):
         if grid.cycle() <= TOLERANCE:
             break
     return grid.collected()[place]
+
+
+class _Level(NamedTuple):
+    size: tuple[int, int]
+    """Rows, an even number, and columns, an odd one, so that they can lie by colour in memory; of the coarsest, any."""
+    inside: Tensor | None
+    """1 in the rectangle, and beyond those of its edges that the mask does not touch; None where it touches none."""
+
+
+def _levels(rectangle: torch.Size, touches: tuple[bool, bool, bool, bool], coarsest: int, like: Tensor) -> tuple[list[_Level], int, int]:
+    """The grids, the finest first, down to one of at most so many pixels, and the row and column of the finest at which the rectangle begins.
+
+    Coarse pixels beyond an edge of the rectangle stand in for those before it; where the mask touches the edge there is room for them.
+    """
+    (h, w), (top, bottom, left, right) = rectangle, touches
+    step = 1
+    while True:
+        y, x = step * top, step * left
+        rows, columns = (y + h - 1 + (step - 1) * bottom) // step + 1, (x + w - 2 + step * right) // step + 2
+        if rows * columns <= coarsest:
+            break
+        step *= 2
+    levels = []
+    for k in (2**level for level in range(step.bit_length())):
+        rows, columns = (y + h - 1 + (k - 1) * bottom) // k + 1, (x + w - 2 + k * right) // k + 2
+        if k < step:
+            rows, columns = rows + bottom + (rows + bottom) % 2, columns + 1 - columns % 2
+        inside = None
+        if any(touches):
+            inside = like.new_zeros(1, 1, rows, columns)
+            ends = -(-(y + h) // k) if bottom else None, -(-(x + w) // k) if right else None
+            inside[..., y // k : ends[0], x // k : ends[1]] = 1
+        levels.append(_Level((rows, columns), inside))
+    return levels, y, x
 
 
 def add_neighbours(total: Tensor, u: Tensor) -> Tensor:
@@ -66,8 +86,8 @@ def add_neighbours(total: Tensor, u: Tensor) -> Tensor:
     return total
 
 
-def _grid(unknown: Tensor, edge: Tensor, inside: Tensor | None, levels: int) -> "_Coloured | _Coarsest":
-    return _Coloured(unknown, edge, inside, levels) if levels else _Coarsest(unknown, edge, inside)
+def _grid(unknown: Tensor, edge: Tensor, levels: "list[_Level]") -> "_Coloured | _Coarsest":
+    return _Coloured(unknown, edge, levels) if len(levels) > 1 else _Coarsest(unknown, edge, levels)
 
 
 class _Grid:
@@ -77,32 +97,33 @@ class _Grid:
     the number of its known neighbours and the sum of their values. A spring is no weaker than the known neighbours in this grid.
     """
 
-    def __init__(self, unknown: Tensor, edge: Tensor, inside: Tensor | None):
-        self.unknown, self.edge, self.inside = unknown, edge, inside
+    def __init__(self, unknown: Tensor, edge: Tensor, levels: list[_Level]):
+        self.unknown, self.edge, inside = unknown, edge, levels[0].inside
         self.across, self.down = _beside(unknown)
         linked, spring = self.across + self.down, edge[:, 3:]
         if inside is None:
             self.diagonal = (linked + spring).clamp(min=4)
         else:
-            self.diagonal = (linked + spring).maximum(torch.stack(_beside(inside.maximum(unknown))).sum(0))
+            self.diagonal = (linked + spring).maximum(torch.add(*_beside(inside.maximum(unknown))))
         self.inverse = unknown / self.diagonal.clamp(min=1e-3)
         self.stiffer = (self.diagonal - linked) / spring.clamp(min=1e-6)
 
-    def coarser(self) -> tuple[Tensor, Tensor, Tensor | None]:
-        """The next coarser grid's unknown, edge and inside; spends `edge`. A pixel hangs on its finer ones' springs, in series with their links."""
-        unknown, inside = self.unknown[..., ::2, ::2], self.inside
-        if inside is not None:
-            inside = inside[..., ::2, ::2]
-            unknown = torch.where(inside > 0, unknown, (_folded(self.unknown.clone()) > 0).to(unknown.dtype))
-        edge = _folded(self.edge.mul_((4 * self.inverse).clamp_(max=1).mul_(self.stiffer)))
-        return unknown.contiguous(), edge * unknown, inside
+    def coarser(self, level: _Level) -> tuple[Tensor, Tensor]:
+        """The next coarser grid's unknown and edge; spends `edge`. A pixel hangs on its finer ones' springs, in series with their links."""
+        unknown = self.unknown[..., ::2, ::2]
+        (h, w), (rows, columns) = unknown.shape[-2:], level.size
+        if level.inside is not None:
+            unknown = torch.where(level.inside[..., :h, :w] > 0, unknown, (_folded(self.unknown.clone()) > 0).to(unknown.dtype))
+        edge = _folded(self.edge.mul_((4 * self.inverse).clamp_(max=1).mul_(self.stiffer))) * unknown
+        room = (0, columns - w, 0, rows - h)
+        return F.pad(unknown, room).contiguous(), F.pad(edge, room)
 
 
 class _Coarsest(_Grid):
     """Solved directly."""
 
-    def __init__(self, unknown: Tensor, edge: Tensor, inside: Tensor | None):
-        super().__init__(unknown, edge, inside)
+    def __init__(self, unknown: Tensor, edge: Tensor, levels: list[_Level]):
+        super().__init__(unknown, edge, levels)
         known, diagonal = (1 - unknown).flatten(1), self.diagonal.flatten(1)
         number = torch.arange(known.shape[1], device=edge.device)
         apart = (number[:, None] - number).abs()
@@ -128,30 +149,31 @@ class _Coloured(_Grid):
     and the four neighbours of the k-th red pixel are the black ones at four fixed distances from k, in every row of every face.
     """
 
-    def __init__(self, unknown: Tensor, edge: Tensor, inside: Tensor | None, levels: int):
-        super().__init__(unknown, edge, inside)
+    def __init__(self, unknown: Tensor, edge: Tensor, levels: list[_Level]):
+        super().__init__(unknown, edge, levels)
         faces, _, height, width = edge.shape
         self.by = [i.contiguous() for i in _colours(self.inverse)]
-        self.right = [e * i * s for e, i, s in zip(_colours(edge[:, :3]), self.by, _colours(self.stiffer), strict=True)]
+        self.right = [e * weight for e, weight in zip(_colours(edge[:, :3]), _colours(self.inverse * self.stiffer), strict=True)]
         self.red_unknown, self.half_black = (c * weight for c, weight in zip(_colours(unknown), (1, 0.5), strict=True))
         unseen = torch.stack([self.down[..., ::2, :], self.across[..., 1::2, :]], 3).view_as(unknown)
         self.spread = 1 / (1 - self.by[1] * _colours(unseen)[1]).clamp(min=1e-3)
-        self.coarse = _grid(*self.coarser(), levels - 1)
+        self.coarse = _grid(*self.coarser(levels[1]), levels[1:])
         self.whole = edge[:, :3]
 
         half, rows = (faces, 3, height * width // 2), (faces, 3, height // 2, width)
         near, far = width // 2, width // 2 + 1
-        red, black = self.u = _Field(edge, half, width), _Field(edge, half, width)
+        red, black = self.u = _Field(edge, half, width, empty=True), _Field(edge, half, width, empty=True)
         self.neighbours = (black[-1], black[0], black[-far], black[near]), (red[0], red[1], red[-near], red[far])
         self.sums = a, b = _Field(edge, half, width), _Field(edge, half, width)
         self.even, self.odd = b.values.view(rows)[..., 1:, :far], (b.values.view(rows)[..., near:], b[1].view(rows)[..., near:])
         self.beside, self.between = a.values.view(rows)[..., :near], a.values.view(rows)[..., :-1, near:]
-        self.pairs, self.coarse_right = edge.new_empty(faces, 3, height // 2, far), edge.new_zeros(faces, 3, height // 2, far)
+        self.pairs, self.coarse_right = edge.new_empty(faces, 3, height // 2, far), edge.new_zeros(faces, 3, *levels[1].size)
+        self.shared = (..., slice(height // 2), slice(far))
 
     def start(self) -> None:
         """Full multigrid: the coarser grid's solution, spread to black pixels as if they had no other neighbours, and a V-cycle."""
         self.coarse.start()
-        self._interpolate(self.coarse.collected().mul_(self.unknown[..., ::2, ::2]))
+        self._interpolate(self.coarse.collected()[self.shared].mul_(self.unknown[..., ::2, ::2]))
         torch.addcmul(self.right[1], self.by[1], self.sums[0].values, out=self.u[1].values).mul_(self.spread)
         self._relax(0)
         self._descend()
@@ -183,11 +205,11 @@ class _Coloured(_Grid):
         self.sums[1][0].sub_(self.sums[0][0])
         self.sums[1].values.mul_(self.red_unknown)
         torch.add(*self.odd, out=self.pairs)
-        lower = self.coarse_right[..., 1:, :]
+        lower = self.coarse_right[self.shared][..., 1:, :]
         torch.add(self.pairs[..., 1:, :], self.pairs[..., :-1, :], out=lower)
         torch.add(self.even, lower, alpha=0.25, out=lower)
         self.coarse.correct(self.coarse_right)
-        self._interpolate(self.coarse.collected())
+        self._interpolate(self.coarse.collected()[self.shared])
         self.u[1].values.addcmul_(self.half_black, self.sums[0].values)
         self._relax(0)
         self._relax(1)
@@ -211,9 +233,11 @@ class _Coloured(_Grid):
 class _Field:
     """The pixels of one colour, in one piece of memory between zeros: `field[k]` is all of them, each replaced by the k-th after it."""
 
-    def __init__(self, like: Tensor, shape: tuple[int, ...], margin: int):
+    def __init__(self, like: Tensor, shape: tuple[int, ...], margin: int, *, empty: bool = False):
         self.size, self.margin = math.prod(shape), margin
-        self.memory = like.new_zeros(self.size + 2 * margin)
+        self.memory = like.new_empty(self.size + 2 * margin)
+        for part in (self.memory[:margin], self.memory[-margin:]) if empty else (self.memory,):
+            part.zero_()
         self.values = self[0].view(shape)
 
     def __getitem__(self, k: int) -> Tensor:
