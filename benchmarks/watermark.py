@@ -7,6 +7,7 @@ bit is right.
 """
 
 import argparse
+import contextlib
 import io
 import json
 import math
@@ -160,6 +161,8 @@ def main() -> None:
     flags.add_argument("--processes", type=int, help="at once (default: one a core)")
     flags.add_argument("--json", type=pathlib.Path, help="also write the numbers here")
     arguments = flags.parse_args()
+    with contextlib.suppress(ImportError):  # its import decides how processes start, which can be done only before the first
+        import blind_watermark.bwm_core  # pyright: ignore[reportMissingImports]  # noqa: F401
     files = sorted(file for file in arguments.folder.rglob("*") if file.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
     random.Random(SEED).shuffle(files)
     machine, results = here(), []
