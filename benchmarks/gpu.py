@@ -1,20 +1,25 @@
-"""`python -m benchmarks.gpu [--json FILE]`: how fast faces are painted and cloned on a CUDA device, and what share of its arithmetic that takes.
+"""`python -m benchmarks.gpu [--json FILE]`: how fast a CUDA device finds landmarks, paints, clones, and does all of a swap after the search.
 
-Random weights: only the time is looked at. The roofline is a product of two large matrices in the same precision and run. `--device cpu`
+Random weights and trees: only the time is looked at. The roofline is a product of two large matrices in the same precision and run. `--device cpu`
 with a small `--batch` tries the program itself.
 """
 
 import functools
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.clone import patch
 from benchmarks.machine import begin, flags, milliseconds, table, write
+from facehub.alignment import reference_landmarks
 from facehub.generators import Generator
+from facehub.landmarks import Boxes, Trees
 from facehub.poisson import clone
 from facehub.serving import Served
+from facehub.swap import Swapper
+from facehub.types import Found
 
 SQUARE = {"cuda": 8192, "cpu": 128}
 """Side of the matrices whose product is the roofline."""
@@ -44,6 +49,31 @@ def operations(work: Callable[[], object]) -> int:
     with FlopCounterMode(display=False) as counter:
         work()
     return counter.get_total_flops()
+
+
+def trees(cascades: int = 15, count: int = 500, splits: int = 15, pixels: int = 500) -> Trees:
+    """Of the size of dlib's predictor, which machines with a GPU may lack."""
+    random = np.random.default_rng(0)
+    tables = {
+        "mean": reference_landmarks(1).numpy() + 0.5,
+        "anchor": random.integers(68, size=(cascades, pixels)),
+        "offset": random.normal(scale=0.1, size=(cascades, pixels, 2)).astype(np.float32),
+        "first": random.integers(pixels, size=(cascades, count * splits)),
+        "second": random.integers(pixels, size=(cascades, count * splits)),
+        "limit": random.normal(scale=30, size=(cascades, count * splits)).astype(np.float32),
+        "leaf": random.normal(scale=1e-4, size=(cascades, count * (splits + 1), 136)).astype(np.float32),
+    }
+    return Trees(tables, count)
+
+
+def faces(batch: int, side: int = 200) -> tuple[torch.Tensor, Found, Boxes]:
+    """Photos of 512 px, in each a place for one face of so many pixels, by its landmarks and by its box."""
+    photos = torch.randint(256, (batch, 3, 64, 64), generator=torch.Generator().manual_seed(0)).float()
+    photos = torch.nn.functional.interpolate(photos, size=(512, 512), mode="bilinear").byte()
+    corner = torch.arange(batch) % 64 + 100
+    each, box = torch.arange(batch), torch.stack([corner, corner, corner + side, corner + side], 1)
+    boxes = Boxes(photo=each, turns=torch.zeros_like(each), box=box, within=(box + torch.tensor([-1, -1, 1, 1]) * (side // 2)).clamp(0, 511))
+    return photos, Found(landmarks=reference_landmarks(side) + corner[:, None, None], photo=each), boxes
 
 
 @torch.inference_mode()
@@ -84,8 +114,17 @@ def main() -> None:
 
     source, target, mask = (t.to(device).repeat(batch, 1, 1, 1) for t in patch(size, 0))
     cloned = milliseconds({"clone": lambda: clone(source, target, mask)}, arguments.repeats, device=device)["clone"] / batch
-    table([f"clone, {size} px, batch {batch}", "faces a second"], [[f"{cloned:.3f} ms a face", 1e3 / cloned]])
-    write(arguments, machine, {"size": size, "batch": batch, "network": rows, "clone_ms_a_face": cloned})
+    photos, found, boxes = faces(batch)
+    photos, boxes = photos.to(device), Boxes(*(values.to(device) for values in boxes))
+    found, predictor = Found(found.landmarks.to(device), found.photo.to(device)), trees().to(device)
+    swapper = Swapper(generator, finder=lambda _: found, device=device)
+    taken = {
+        f"clone, patches of {size} px": cloned,
+        "landmarks by dlib's trees": milliseconds({"": lambda: predictor(photos, boxes)}, arguments.repeats, device=device)[""] / batch,
+        "align, mask, network, place, clone, paste": milliseconds({"": lambda: swapper(photos)}, arguments.repeats, device=device)[""] / batch,
+    }
+    table([f"batch {batch}, one face in each photo of 512 px", "ms a face", "faces a second"], [[name, ms, 1e3 / ms] for name, ms in taken.items()])
+    write(arguments, machine, {"size": size, "batch": batch, "network": rows, "ms_a_face": taken})
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from facehub.masks import Learned, hull, outlined
 from facehub.swap import Swapper
 from facehub.types import Found
 from train import measure_parts, parts
-from train.evaluate import across
+from train.measures import across
 
 from . import machine
 

@@ -5,7 +5,7 @@ A run goes by a key that nobody can guess. Who has it may look, stop, go on, use
     KEY/run.json            what it is called, and under which names its photos came
     KEY/photos/001.jpg      numbered: no visitor's file name gets into a record that is published
     KEY/report, cache, runs what training writes
-    KEY/others, networks    links to what the operator lends, so that no path of this machine gets there either
+    KEY/others, networks    links to what the operator lends (demo/workshop.py)
     KEY/identity/NAME       what came of it
 
 Photos, and all that shows them, go when a run is done or discarded, or was left alone for a day. The page serves no file from here.
@@ -19,7 +19,6 @@ import re
 import secrets
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -32,7 +31,8 @@ from facehub.errors import BadPhoto, BadSetting, FaceHubError
 from facehub.identity import check_consent
 
 from .outlook import FIRST, Outlook, Place
-from .runs import Looked, Report, State, Status, Tools, Training, lent, lines, rows, sentence, short_name
+from .runs import Looked, Report, State, Status, Tools, Training, lines, rows, sentence, short_name
+from .workshop import Workshop
 
 DAY_SECONDS = 24 * 3600.0
 """How long a run is kept that nobody goes on with."""
@@ -47,9 +47,6 @@ LEAST_PHOTOS = 16
 LEAST_FREE_BYTES = 1_000_000_000
 STOP_SECONDS = 30.0
 """How long a process may take to end tidily."""
-
-NICE = 10
-"""Training gives way to those who swap."""
 
 RESULTS = ("log.jsonl", "preview.png", "curves.png", "held_out.png")
 """Of a run's working folder, what is kept: none of it shows a photo of the visitor."""
@@ -74,12 +71,12 @@ class Jobs:
         look: Sequence[str] = (sys.executable, "-m", "train.photos"),
         keep_seconds: float = DAY_SECONDS,
     ):
-        self.root, self.tools, self.keep_seconds = root.absolute(), tools, keep_seconds
-        self._commands = {"train": tuple(train), "look": tuple(look)}
+        self.root, self.keep_seconds = root.absolute(), keep_seconds
+        self.workshop = Workshop(self.root, tools, {"train": tuple(train), "look": tuple(look)})
         self._training: Training | None = None
         self._lock = threading.RLock()
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.outlook = replace(outlook, counts={**outlook.counts, FIRST: self._unseen()})
+        self.outlook = replace(outlook, counts={**outlook.counts, FIRST: self.workshop.unseen()})
         atexit.register(self.close)
         self.sweep()
 
@@ -126,7 +123,7 @@ class Jobs:
         folder, record = self._open(key)
         if not record["names"]:
             raise BadPhoto("There are no photos yet: drop in 60 to 100 of one person, of any size, in different poses and light.")
-        process = self._start("look", ["photos", "--report", "report", "--cache", "cache"], folder)
+        process = self.workshop.start("look", ["photos", "--report", "report", "--cache", "cache"], folder)
         said: deque[str] = deque(maxlen=60)
         for line in lines(process):
             said.append(line)
@@ -155,7 +152,7 @@ class Jobs:
         Raises Busy when another is at work, BadSetting or BadIdentity when something is missing.
         """
         folder, record = self._open(key)
-        if told := self.tools.missing():
+        if told := self.workshop.tools.missing():
             raise BadSetting(told)
         report = self.report(key)
         if report is None:
@@ -176,7 +173,7 @@ class Jobs:
                 raise BadSetting("This training was never started: fill in whose face it is first.")
             record["sentence"] = ""
             self._write(key, record)
-            self._training = Training(key, self._start("train", self._flags(folder, record["title"]), folder))
+            self._training = Training(key, self.workshop.start("train", self.workshop.flags(folder, record["title"]), folder))
             threading.Thread(target=self._listen, args=[self._training], daemon=True).start()
 
     def stop(self, key: str) -> None:
@@ -259,42 +256,12 @@ class Jobs:
         part.write_text(json.dumps(record, ensure_ascii=False), encoding="utf-8")
         os.replace(part, self.root / key / "run.json")
 
-    def _flags(self, folder: Path, title: str) -> list[str]:
-        flags = ["photos", f"--name={title}", "--out", f"identity/{short_name(title)}", "--consent", "consent.json"]
-        flags += ["--runs", "runs", "--cache", "cache", f"--credits={self.tools.credits}"]
-        for number, path in enumerate(self.tools.content):
-            flags += ["--content", lent(folder, f"others/{number}", path)]
-        for flag, path in self.tools.networks.items():
-            flags += [flag, lent(folder, f"networks/{flag.strip('-')}", path)]
-        for path in self.tools.samples:
-            flags += ["--sample", lent(folder, "samples", path)]
-        for file in (self.root / "cache").glob("*-largest-*"):
-            (folder / "cache").mkdir(exist_ok=True)
-            if not (folder / "cache" / file.name).exists():
-                os.link(file, folder / "cache" / file.name)
-        return [*flags, *self.tools.flags]
-
-    def _start(self, command: str, flags: Sequence[str], folder: Path) -> subprocess.Popen:
-        """In the run's folder, so that every path it records is one below it."""
-        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONUNBUFFERED": "1"}
-        process = subprocess.Popen(
-            [*self._commands[command], *flags],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
-        return process
-
     def _listen(self, training: Training) -> None:
         """Follows a process to its end, and tidies up behind it."""
         for line in lines(training.process):
             training.said.append(line)
             if place := Place.told(line):
-                self._advance(training, place)
+                training.advance(place, self.outlook)
         code = training.process.wait()
         with self._lock:
             try:
@@ -303,19 +270,13 @@ class Jobs:
                 log.warning("A run could not be tidied up: %s", problem)
             self._training = None
 
-    def _advance(self, training: Training, place: Place) -> None:
-        now = time.monotonic()
-        if training.since is None or training.since[1].stage != place.stage:
-            training.since = (now, place)
-        training.pace = self.outlook.pace(training.since[1], place, now - training.since[0]) or training.pace
-        training.place = place
-
     def _ended(self, training: Training, code: int) -> None:
         folder = self.root / training.key
         if not (folder / "run.json").is_file():
             return  # discarded meanwhile
         _, record = self._open(training.key)
-        self._share(folder / "cache")
+        self.workshop.keep(folder / "cache")
+        self.outlook = replace(self.outlook, counts={**self.outlook.counts, FIRST: self.workshop.unseen()})
         if code == 0:
             work = folder / "runs" / short_name(record["title"])
             for name in RESULTS:
@@ -328,20 +289,6 @@ class Jobs:
             record["sentence"] = sentence(training.said) or "Training ended unexpectedly, which has been logged. It can go on from where it was."
             log.error("Training ended with %s: %s", code, "\n".join(training.said))
         self._write(training.key, record)
-
-    def _share(self, cache: Path) -> None:
-        """Other people's aligned faces serve the next run too; the visitor's own stay where they are."""
-        (self.root / "cache").mkdir(exist_ok=True)
-        for file in cache.glob("*-largest-*"):
-            os.replace(file, self.root / "cache" / file.name)
-        self.outlook = replace(self.outlook, counts={**self.outlook.counts, FIRST: self._unseen()})
-
-    def _unseen(self) -> int:
-        """Other people's photos that the next run has to look at first."""
-        folders = [path for path in self.tools.content if path.is_dir()]
-        if not folders or any((self.root / "cache").glob("*-largest-*")):
-            return 0
-        return sum(len(files) for folder in folders for _, _, files in os.walk(folder))
 
     def _interrupt(self, training: Training) -> None:
         if not training.asked:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import time
 import unicodedata
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal
 
-from .outlook import Place
+from .outlook import Outlook, Place
 
 VARIABLES = {"--vgg19": "FACEHUB_VGG19", "--vgg19-scales": "FACEHUB_VGG19_SCALES", "--sface": "FACEHUB_SFACE", "--estimators": "FACEHUB_ESTIMATORS"}
 """Environment variable of each file or folder that training can be lent besides photos."""
@@ -108,6 +109,14 @@ class Training:
     """To stop."""
     said: deque[str] = field(default_factory=lambda: deque(maxlen=60))
 
+    def advance(self, place: Place, outlook: Outlook) -> None:
+        """Notes where it is, and from how long it took to get there how fast it goes."""
+        now = time.monotonic()
+        if self.since is None or self.since[1].stage != place.stage:
+            self.since = (now, place)
+        self.pace = outlook.pace(self.since[1], place, now - self.since[0]) or self.pace
+        self.place = place
+
 
 def lines(process: subprocess.Popen) -> Iterator[str]:
     """What a process prints, line by line, as soon as it is there; a line that it goes on overwriting counts each time."""
@@ -130,15 +139,6 @@ def short_name(title: str) -> str:
     """An identity's short name, made of the person's name: small letters, digits and _."""
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:64] or "identity"
-
-
-def lent(run: Path, place: str, path: Path) -> str:
-    """A link under its own name to what the operator lends, as a path below the run's folder."""
-    (run / place).mkdir(parents=True, exist_ok=True)
-    link = run / place / path.name
-    if not link.is_symlink():
-        link.symlink_to(path)
-    return f"{place}/{path.name}"
 
 
 def rows(file: Path) -> list[dict]:

@@ -40,7 +40,7 @@ LICENCES = ["research only", "CC BY-NC 4.0", "CC BY 4.0", "Apache-2.0", "no use 
 
 def train_tab(training: TrainHandlers, page: gr.Blocks, *, login: bool = False) -> tuple[gr.Textbox, gr.Button]:
     """Gives the run's key, hidden, and the button that takes what came of it to the swap tab. `login`: people publish under their own name."""
-    missing = training.jobs.tools.missing()
+    missing = training.jobs.workshop.tools.missing()
     with gr.Tab("Train a face", id="train"), gr.Column(elem_id="train"):
         key = gr.Textbox(label="Its key", visible=False)
         timer = gr.Timer(POLL_SECONDS, active=False)

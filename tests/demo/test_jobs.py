@@ -54,7 +54,9 @@ def test_photos_become_an_identity_and_are_gone(jobs, ready, tmp_path):
 def test_training_understands_what_it_is_called_with(jobs, ready, tmp_path):
     network = tmp_path / "lent by the operator" / "vgg.safetensors"
     network.write_bytes(b"")
-    jobs.tools = Tools(content=jobs.tools.content, networks={"--vgg19": network}, samples=(network,), credits="Whose", flags=("--batch", "3"))
+    jobs.workshop.tools = Tools(
+        content=jobs.workshop.tools.content, networks={"--vgg19": network}, samples=(network,), credits="Whose", flags=("--batch", "3")
+    )
     key = ready()
     jobs.start(key, "--help", CONSENT)
     assert reaches(jobs, key, "done")
@@ -183,7 +185,7 @@ def test_the_page_started_again_goes_on_where_it_was(jobs, ready, gate):
     process = jobs._training.process
     jobs.close()
     assert process.poll() is not None, "it does not outlive the page"
-    again = Jobs(jobs.root, jobs.tools, jobs.outlook, train=jobs._commands["train"])
+    again = Jobs(jobs.root, jobs.workshop.tools, jobs.outlook, train=jobs.workshop.commands["train"])
     assert again.status(key).state == "stopped"
     again.start(key)
     gate.step(3)
@@ -244,10 +246,10 @@ def test_nothing_starts_without_what_it_needs(jobs, ready, tmp_path):
         jobs.start(key, "Zoë", {**CONSENT, "contact": " "})
     with pytest.raises(BadSetting, match="never started"):
         jobs.start(key)
-    jobs.tools = Tools()
+    jobs.workshop.tools = Tools()
     with pytest.raises(BadSetting, match="FACEHUB_CONTENT"):
         jobs.start(key, "Zoë", CONSENT)
-    jobs.tools = Tools(content=(tmp_path,), networks={"--sface": tmp_path / "gone.onnx"})
+    jobs.workshop.tools = Tools(content=(tmp_path,), networks={"--sface": tmp_path / "gone.onnx"})
     with pytest.raises(BadSetting, match="FACEHUB_SFACE names gone.onnx, but there is no such file"):
         jobs.start(key, "Zoë", CONSENT)
     with pytest.raises(BadSetting, match="more than the 400"):
@@ -292,8 +294,8 @@ def test_a_name_makes_a_short_name(title, name):
 
 
 def test_the_run_of_a_cold_server_counts_the_photos_it_must_look_at(jobs, tmp_path):
-    folder = jobs.tools.content[0]
+    folder = jobs.workshop.tools.content[0]
     for number in range(3000):
         (folder / f"{number}.webp").touch()
-    cold = Jobs(tmp_path / "others", jobs.tools, Outlook(jobs.outlook.counts))
+    cold = Jobs(tmp_path / "others", jobs.workshop.tools, Outlook(jobs.outlook.counts))
     assert cold.outlook.seconds() - jobs.outlook.seconds() == pytest.approx(600)

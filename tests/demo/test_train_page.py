@@ -136,7 +136,7 @@ def named(page) -> dict:
 
 def test_a_page_without_what_training_needs_says_what_to_set(handlers, training):
     assert not named(build(handlers, training))["not-set-up"].visible
-    training.jobs.tools = Tools()
+    training.jobs.workshop.tools = Tools()
     parts = named(build(handlers, training))
     assert parts["not-set-up"].visible
     assert "FACEHUB_CONTENT" in parts["not-set-up"].value

@@ -9,7 +9,7 @@ import torch
 from facehub import image, landmarks
 from facehub.errors import FaceHubError
 from facehub.faces import Finder, finder, model
-from facehub.landmarks import read
+from facehub.landmarks import Boxes, read
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +93,7 @@ def test_nobody(both):
 @pytest.mark.gpu
 def test_on_a_gpu(astronaut):
     """The usual finder takes the tables there."""
+    pytest.importorskip("dlib")
     search = finder()
     on_gpu, by_dlib = search(astronaut[None].cuda()), search(astronaut[None])
     assert on_gpu.landmarks.is_cuda
@@ -141,6 +142,23 @@ def test_the_file_is_read_to_the_last_bit(tmp_path):
     assert torch.equal(tables.offset, torch.tensor([[[0.1, -0.1], [0, 1 / 7]]]))
     assert (tables.mean.tolist(), tables.anchor.tolist()) == ([[0.25, 0.5], [0.75, 0.5]], [[0, 1]])
     assert (tables.first.tolist(), tables.second.tolist()) == ([[0] * 6], [[1] * 6])
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_as_on_the_cpu(tmp_path):
+    """Without dlib, which a machine with a GPU may lack."""
+    file = tmp_path / "small.dat"
+    file.write_bytes(small())
+    photos = torch.randint(256, (2, 3, 90, 120), dtype=torch.uint8)
+    boxes = Boxes(
+        photo=torch.tensor([0, 1, 1]),
+        turns=torch.tensor([0, 1, 2]),
+        box=torch.tensor([[20, 20, 60, 60], [30, 10, 70, 50], [50, 20, 90, 60]]),
+        within=torch.tensor([[0, 0, 80, 80], [10, 0, 89, 70], [30, 0, 110, 80]]),
+    )
+    by_cpu = read(file)(photos, boxes)
+    by_gpu = read(file).cuda()(photos.cuda(), Boxes(*(values.cuda() for values in boxes)))
+    assert torch.equal(by_gpu.cpu(), by_cpu)
 
 
 SPOILED = {
