@@ -100,7 +100,7 @@ def embed(photos: Photos, payloads: list[Payload]) -> Photos:
     frame = (max(1, round(height / scale)), max(1, round(width / scale)))
     gray = luma(photos if scale == 1 else interpolate(photos.float(), frame, mode="area"))
     pattern = tiles(bits(payloads).to(photos.device)).repeat(1, 1, -(-frame[0] // TILE), -(-frame[1] // TILE))[..., : frame[0], : frame[1]]
-    change = pattern * strength(busyness(gray))
+    change = pattern * levelled(strength(busyness(gray)))
     change = change * (LEVELS / change.square().mean((1, 2, 3), keepdim=True).sqrt()).clamp(max=1)
     change = change * min(1.0, max(LEAST, PLENTY_PX / math.sqrt(frame[0] * frame[1])))
     if scale > 1:
@@ -147,6 +147,17 @@ def strength(busy: Float[Tensor, "photos 1 height width"]) -> Float[Tensor, "pho
     """Levels by which each pixel may change, root mean square, for its place's busyness."""
     smooth = (busy / SMOOTH_DEVIATION).clamp(max=1) * (SMOOTH_LEVELS - FLAT_LEVELS) + FLAT_LEVELS
     return busy.clamp(max=BUSY_LEVELS) * BUSY_SHARE + smooth
+
+
+def levelled(levels: Float[Tensor, "photos 1 height width"]) -> Float[Tensor, "photos 1 height width"]:
+    """Cut off where their root mean square would pass `LEVELS`: a photo that is busy all over keeps the mark in its quiet places, where it reads best."""
+    some = avg_pool2d(levels, BUSY_PX, ceil_mode=True)
+    low, high = torch.zeros_like(some[:, :, :1, :1]), some.amax((2, 3), keepdim=True)
+    for _ in range(10):
+        middle = (low + high) / 2
+        fits = some.minimum(middle).square().mean((2, 3), keepdim=True) <= LEVELS**2
+        low, high = torch.where(fits, middle, low), torch.where(fits, high, middle)
+    return levels.minimum(high)
 
 
 def busyness(gray: Float[Tensor, "photos 1 height width"]) -> Float[Tensor, "photos 1 height width"]:

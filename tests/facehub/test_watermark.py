@@ -55,6 +55,17 @@ def test_the_mark_survives(marked, attack):
     assert detect(ATTACKS[attack](marked)).payload == MARK
 
 
+def test_a_busy_photo_keeps_the_mark_in_its_quiet_places():
+    """Noise takes no more than is allowed in all, and does not take it from the wall beside it."""
+    wall = torch.full((1, 3, 256, 256), 128, dtype=torch.uint8)
+    busy = wall.clone()
+    busy[..., 64:] = torch.randint(28, 228, (1, 1, 256, 192), dtype=torch.uint8)
+    changes = [(embed(photo, [MARK])[0].float() - photo[0].float())[:, :, 4:52] for photo in (wall, busy)]
+    alone, beside = (change.square().mean().sqrt() for change in changes)
+    assert beside > 0.95 * alone
+    assert psnr(embed(busy, [MARK])[0], busy[0]) > 41.2
+
+
 def test_small_photos_carry_it_too(small):
     assert detect(jpeg(embed(small[None], [MARK])[0], 80)).payload == MARK
 
