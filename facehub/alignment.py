@@ -72,7 +72,7 @@ def place(faces: Faces, photos: Photos) -> Patch:
     source = warp(faces.crop, each, crop_from_patch, (height, width), mode="bicubic")
     mask, hold = warp(torch.cat([faces.mask, faces.hold], 1), each, crop_from_patch, (height, width)).split(1, dim=1)
     inside = _inside(photos, corner, mask)
-    target = windows(photos, faces.photo, corner, (height, width)).to(source.dtype) / 255
+    target = windows(photos, faces.photo, corner, (height, width)).to(source.dtype).div_(255)
     return Patch(source=source, target=target, mask=mask * inside, hold=(hold * inside > 0.5).to(mask.dtype), corner=corner, photo=faces.photo)
 
 

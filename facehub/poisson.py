@@ -57,9 +57,9 @@ def clone(
         mean = (difference * painted).sum((2, 3), keepdim=True) / painted.sum((2, 3), keepdim=True).clamp(min=1)
         held = (~unknown).flatten(1).any(1) if hold is None else _held(painted, unknown)
         u = torch.where(held[:, None, None, None], u, mean)
+    residual = _residual(torch.where(unknown, u, difference), unknown)
     torch.where(painted, u.add_(source), target, out=result[ring])
-    u = u.sub_(source) if hold is not None else result[ring] - source
-    return Cloned(result=result, residual=_residual(torch.where(unknown, u, difference), unknown))
+    return Cloned(result=result, residual=residual)
 
 
 def _held(painted: Tensor, unknown: Tensor) -> Bool[Tensor, " faces"]:
