@@ -6,6 +6,7 @@ With f = source + u that is Laplace's equation for a membrane u that is held at 
 OpenCV's seamlessClone solves another problem (gradients composed over the whole rectangle) and changes pixels outside of the mask.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -22,8 +23,13 @@ NEAR = 6
 class Cloned:
     result: Float[Tensor, "faces 3 h w"]
     """Not clamped: a membrane can lift a bright source above 1."""
-    residual: Float[Tensor, " faces"]
-    """By how much the equation, divided by n(p), is violated at worst: in units of intensity, 0 for an exact solution, below 0.25 / 255."""
+    later: Callable[[], Float[Tensor, " faces"]]
+
+    @property
+    def residual(self) -> Float[Tensor, " faces"]:
+        """By how much the equation, divided by n(p), is violated at worst: in units of intensity, 0 for an exact solution, below 0.25 / 255.
+        Taken anew each time that it is asked for."""
+        return self.later()
 
 
 @torch.no_grad()
@@ -46,7 +52,7 @@ def clone(
     unknown = painted if hold is None else painted | (hold <= 0.5)
     rows, columns = (unknown.any(0)[0].any(axis).nonzero()[:, 0] for axis in (1, 0))
     if len(rows) == 0:
-        return Cloned(result=result, residual=target.new_zeros(len(target)))
+        return Cloned(result, lambda: target.new_zeros(len(target)))
     top, bottom, left, right = torch.stack([rows[0], rows[-1] + 1, columns[0], columns[-1] + 1]).tolist()
     touches = (top == 0, bottom == mask.shape[2], left == 0, right == mask.shape[3])
     ring = (..., slice(max(top - 1, 0), bottom + 1), slice(max(left - 1, 0), right + 1))
@@ -57,9 +63,8 @@ def clone(
         mean = (difference * painted).sum((2, 3), keepdim=True) / painted.sum((2, 3), keepdim=True).clamp(min=1)
         held = (~unknown).flatten(1).any(1) if hold is None else _held(painted, unknown)
         u = torch.where(held[:, None, None, None], u, mean)
-    residual = _residual(torch.where(unknown, u, difference), unknown)
-    torch.where(painted, u.add_(source), target, out=result[ring])
-    return Cloned(result=result, residual=residual)
+    torch.where(painted, u + source, target, out=result[ring])
+    return Cloned(result, lambda: _residual(torch.where(unknown, u, difference), unknown))
 
 
 def _held(painted: Tensor, unknown: Tensor) -> Bool[Tensor, " faces"]:

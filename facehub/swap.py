@@ -14,7 +14,7 @@ from .errors import BadPhoto, BadSetting, FaceHubError, NoFace
 from .faces import finder as finder_called
 from .generators import Painter
 from .masks import Learned
-from .poisson import clone
+from .poisson import Cloned, clone
 from .serving import Served, prepared
 from .types import Crops, Faces, Found, Later, Patch, Photos, Swapped
 
@@ -104,8 +104,7 @@ class Swapper:
         clock.lap("clone")
         blended = paste(photos, patch, cloned.result, strength=strength)
         clock.lap("paste")
-        later = self._later(photos, aligned, patch)
-        return Swapped(blended=blended, faces=aligned, residual=cloned.residual, seconds=clock.seconds, later=later)
+        return Swapped(blended=blended, faces=aligned, seconds=clock.seconds, later=self._later(photos, aligned, patch, cloned))
 
     def _painted(self, faces: Faces) -> Crops:
         """The crops with the new faces in them: of a network that can, only the window that the photos will show is asked for."""
@@ -116,7 +115,7 @@ class Swapper:
         painted[:, :, top:bottom, left:right] = self.generator(faces.crop, window).clamp(0, 1)
         return painted
 
-    def _later(self, photos: Photos, faces: Faces, patch: Patch) -> Later:
+    def _later(self, photos: Photos, faces: Faces, patch: Patch, cloned: Cloned) -> Later:
         def once(make):
             return functools.cache(torch.inference_mode()(make))
 
@@ -124,6 +123,7 @@ class Swapper:
             raw=once(lambda: paste(photos, patch, patch.source)),
             mask=once(lambda: changed(photos, patch)),
             output=once(lambda: self.generator(faces.crop).clamp(0, 1)),
+            residual=once(lambda: cloned.residual),
         )
 
 

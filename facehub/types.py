@@ -92,8 +92,6 @@ class Swapped:
     """The photos with the new faces cloned in; outside the masks bit for bit the input."""
     faces: Faces
     """The aligned input faces: crop, mask, crop_from_photo, landmarks, photo, notes."""
-    residual: Float[Tensor, " faces"]
-    """The Poisson solve's largest error per face, in units of [0, 1] intensity."""
     seconds: dict[str, float]
     """Wall-clock per stage: find, align, network, place, clone, paste."""
     later: "Later" = field(repr=False)
@@ -110,6 +108,11 @@ class Swapped:
         return self.later.mask()
 
     @property
+    def residual(self) -> Float[Tensor, " faces"]:
+        """The Poisson solve's largest error per face, in units of [0, 1] intensity."""
+        return self.later.residual()
+
+    @property
     def output(self) -> Crops:
         """What the network makes of each crop, all of it; a swap itself has only those pixels made that its mask lets through."""
         return self.later.output()
@@ -122,3 +125,4 @@ class Later:
     raw: Callable[[], Photos]
     mask: Callable[[], UInt8[Tensor, "photos 1 height width"]]
     output: Callable[[], Crops]
+    residual: Callable[[], Float[Tensor, " faces"]]
