@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from .keys import Credential
 
-VERSION = "0.3.0"
+VERSION = "0.4.0"
 """Of this program."""
 
 

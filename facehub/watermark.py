@@ -150,7 +150,7 @@ def strength(busy: Float[Tensor, "photos 1 height width"]) -> Float[Tensor, "pho
 
 
 def levelled(levels: Float[Tensor, "photos 1 height width"]) -> Float[Tensor, "photos 1 height width"]:
-    """Cut off if their root mean square would pass `LEVELS`: a photo that is busy all over keeps the mark in its quiet places, where it reads best."""
+    """Cut off if their root mean square would pass `LEVELS`: a photo that is busy all over keeps the mark in quiet places, where it reads best."""
     some = avg_pool2d(levels, BUSY_PX, ceil_mode=True)
     low, high = torch.zeros_like(some[:, :, :1, :1]), some.amax((2, 3), keepdim=True)
     for _ in range(10):
