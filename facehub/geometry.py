@@ -90,26 +90,28 @@ def warp(
     size: tuple[int, int],
     *,
     mode: str = "bilinear",
+    linear: int = 0,
 ) -> Float[Tensor, "faces channels h w"]:
     """Output pixel p of each face = its image at `image_from_output(p)`; bytes become floats in [0, 1].
 
     Anti-aliased where it shrinks: by k whole times through a box of k x k pixels, the rest (below 2) through 2 x 2 samples an output pixel.
-    Where it enlarges, `mode` interpolates ("bilinear" or "bicubic"). Beyond the image's edge its nearest pixel is repeated.
+    Where it enlarges, `mode` interpolates ("bilinear" or "bicubic"); the last `linear` channels bilinearly, whatever the mode. Beyond the image's
+    edge its nearest pixel is repeated.
     """
     shrink = torch.linalg.det(image_from_output[:, :, :2].double()).abs().sqrt().tolist()
     boxes = [max(1, math.floor(s + 1e-3)) for s in shrink]
     ways = [(box, 2 if s / box > 1.1 else 1) for box, s in zip(boxes, shrink, strict=True)]
     dtype = images.dtype if images.is_floating_point() else image_from_output.dtype
     if len(set(ways)) == 1:
-        return _warp_group(images, image, image_from_output, size, *ways[0], mode).to(dtype)
+        return _warp_group(images, image, image_from_output, size, *ways[0], mode, linear).to(dtype)
     output = images.new_empty((len(boxes), images.shape[1], *size), dtype=dtype)
     for box, samples in sorted(set(ways)):
         group = [i for i, way in enumerate(ways) if way == (box, samples)]
-        output[group] = _warp_group(images, image[group], image_from_output[group], size, box, samples, mode).to(dtype)
+        output[group] = _warp_group(images, image[group], image_from_output[group], size, box, samples, mode, linear).to(dtype)
     return output
 
 
-def _warp_group(images, image, image_from_output, size, box, samples, mode):
+def _warp_group(images, image, image_from_output, size, box, samples, mode, linear):
     """`warp` for faces that all shrink by the same whole number `box`."""
     corner, extent = _bounds(image_from_output, size, margin=2 + box)
     extent = tuple(math.ceil(e / box) * box for e in extent)
@@ -120,17 +122,24 @@ def _warp_group(images, image, image_from_output, size, box, samples, mode):
     window_from_output = torch.cat([image_from_output[:, :, :2], image_from_output[:, :, 2:] - corner[:, :, None] - (box - 1) / 2], dim=2) / box
     strips = torch.get_num_threads() if len(window) == 1 and window.device.type == "cpu" else 1
     grid = _grid(window_from_output, (math.ceil(size[0] / strips) * strips, size[1]), samples, window.shape[-2:])
-    result = _sampled(window, grid.to(window.dtype), strips, mode)
+    result = _sampled(window, grid.to(window.dtype), strips, mode, linear)
     result = F.avg_pool2d(result, samples) if samples > 1 else result
-    return (result.clamp_(0, 1) if mode == "bicubic" else result)[:, :, : size[0]]
+    return result[:, :, : size[0]]
 
 
-def _sampled(window, grid, strips, mode):
+def _sampled(window, grid, strips, mode, linear):
     """PyTorch shares out the faces of a batch among the CPU's threads. One face by itself is handed over as strips, as many as there are threads."""
     if strips > 1:
         window, grid = window.expand(strips, -1, -1, -1), grid.view(strips, -1, *grid.shape[2:])
-    result = F.grid_sample(window, grid, mode=mode, padding_mode="border", align_corners=False)
-    return result.transpose(0, 1).flatten(1, 2)[None] if strips > 1 else result
+    parts = window.split((window.shape[1] - linear, linear), 1) if linear else [window]
+    made = [
+        F.grid_sample(part, grid, mode=how, padding_mode="border", align_corners=False) for part, how in zip(parts, (mode, "bilinear"), strict=False)
+    ]
+    if mode == "bicubic":
+        made[0].clamp_(0, 1)
+    if strips > 1:
+        return torch.cat([part.transpose(0, 1) for part in made]).flatten(1, 2)[None]
+    return torch.cat(made, 1) if linear else made[0]
 
 
 def _bounds(image_from_output, size, margin):

@@ -136,7 +136,10 @@ def _tables(reader: "_Reader") -> Trees:
         reader.floats(2 * reader.count())
     split = np.array(forests, np.int64)  # refuses trees of unlike size
     trees, splits = split.shape[1:3]
-    values = np.split(reader.values(), (2 * landmarks, 2 * landmarks + cascades * trees * (splits + (splits + 1) * 2 * landmarks)))
+    floats = reader.values()
+    if not np.isfinite(floats).all():
+        raise ValueError("not a number")
+    values = np.split(floats, (2 * landmarks, 2 * landmarks + cascades * trees * (splits + (splits + 1) * 2 * landmarks)))
     limit, leaf = np.split(values[1].reshape(cascades, trees, -1), (splits,), axis=2)
     tables = {
         "mean": values[0].reshape(-1, 2),
@@ -228,7 +231,7 @@ class _Reader:
         power = numbers[first + 5].astype(np.int32)
         values = np.empty(self._floats, np.float32)
         values[~place] = list(self._unusual.values())
-        values[place] = np.ldexp(
-            np.where(numbers[first] & 0x80, -mantissa, mantissa).astype(np.float32), np.where(numbers[first + 4] & 0x80, -power, power)
-        )
+        mantissa, power = np.where(numbers[first] & 0x80, -mantissa, mantissa), np.where(numbers[first + 4] & 0x80, -power, power)
+        with np.errstate(over="ignore"):  # infinity is refused by whoever reads it
+            values[place] = np.ldexp(mantissa.astype(np.float32), power)
         return values

@@ -117,3 +117,34 @@ def test_warp_of_a_batch_is_the_warp_of_each():
     together = warp(photos, image, matrices, (24, 30))
     each = torch.cat([warp(photos, image[i : i + 1], matrices[i : i + 1], (24, 30)) for i in range(3)])
     assert torch.allclose(together, each, atol=1e-6)
+
+
+@pytest.fixture
+def threads():
+    """Sets how many, and puts it back."""
+    usual = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(usual)
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("shrink", [0.3, 1.0, 1.7, 3.4])
+def test_the_number_of_threads_changes_nothing(threads, mode, shrink):
+    """One face by itself is cut into strips, here of unequal height."""
+    images, turned = torch.rand(1, 3, 90, 70), torch.tensor([[[0.9, -0.2, 6], [0.2, 0.9, 4]]])
+    turned[:, :, :2] *= shrink
+    each = torch.tensor([0])
+    threads(1)
+    alone = warp(images, each, turned, (31, 20), mode=mode)
+    threads(3)
+    assert torch.equal(warp(images, each, turned, (31, 20), mode=mode), alone)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_channels_of_their_own_mode(n):
+    images, each = torch.rand(n, 5, 40, 40), torch.arange(n)
+    turned = torch.tensor([[[0.3, -0.1, 6], [0.1, 0.4, 4]]]).expand(n, -1, -1)
+    both = warp(images, each, turned, (50, 60), mode="bicubic", linear=2)
+    assert torch.equal(both[:, :3], warp(images[:, :3], each, turned, (50, 60), mode="bicubic"))
+    assert torch.equal(both[:, 3:], warp(images[:, 3:], each, turned, (50, 60)))
+    assert not torch.equal(both[:, 3:], warp(images[:, 3:], each, turned, (50, 60), mode="bicubic"))

@@ -171,6 +171,7 @@ SPOILED = {
     "leaves of unlike size": small(leaves=[[*LEAVES[0][:3], [1, 2]], LEAVES[1]]),
     "a count beyond the file": whole(1) + whole(-(2**40)) + whole(-1),
     "not a number": small(columns=lambda values: column(values)[:-4] + whole(1) + whole(32001)),
+    "beyond the largest float": small().replace(real(1 / 3), b"\x03\xff\xff\xff\x01\xff"),
     "a picture": struct.pack("8s", b"\x89PNG\r\n\x1a\n") * 99,
 }
 

@@ -46,6 +46,19 @@ def test_it_is_the_direct_solution(name):
     assert cloned.residual.max() < 0.5 / 255
 
 
+@pytest.mark.parametrize("seed", range(24))
+def test_it_is_the_direct_solution_whatever_the_size_and_the_edges_touched(seed):
+    """Each size and side gives the grids other rooms."""
+    random = torch.Generator().manual_seed(seed)
+    height, width, top, left = (int(n) for n in torch.randint(3, 99, (4,), generator=random))
+    mask = torch.zeros(1, 1, height, width)
+    mask[..., top % 3 * height // 4 :, : width - left % 3 * width // 4] = 1
+    mask[..., -1 - top % height, -1 - left % width] = 0
+    source, target = picture(height, width, seed), picture(height, width, seed + 50)
+    exact = poisson_clone(*(t[0].permute(1, 2, 0).double().numpy() for t in (source, target)), (mask[0, 0] > 0).numpy())
+    assert np.abs(clone(source, target, mask).result[0].permute(1, 2, 0).numpy() - exact).max() < 1 / 255
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_it_is_the_direct_solution_at_a_faces_size(seed):
     source, target, mask = picture(161, 127, seed), picture(161, 127, seed + 9), ellipse(161, 127)
