@@ -174,7 +174,8 @@ class Jobs:
             record["sentence"] = ""
             self._write(key, record)
             self._training = Training(key, self.workshop.start("train", self.workshop.flags(folder, record["title"]), folder))
-            threading.Thread(target=self._listen, args=[self._training], daemon=True).start()
+            self._training.follower = threading.Thread(target=self._listen, args=[self._training], daemon=True)
+            self._training.follower.start()
 
     def stop(self, key: str) -> None:
         """Asks a run to stop; it keeps its last checkpoint. One that does not run is left alone."""
@@ -238,8 +239,8 @@ class Jobs:
             training = self._training
             if training:
                 self._interrupt(training)
-        if training:
-            training.process.wait()
+        if training and training.follower:
+            training.follower.join(2 * STOP_SECONDS)  # who opens the folder next finds all of it written
 
     def busy(self) -> bool:
         """Whether anything is at work."""

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import threading
 import time
 import unicodedata
 from collections import deque
@@ -108,6 +109,8 @@ class Training:
     asked: bool = False
     """To stop."""
     said: deque[str] = field(default_factory=lambda: deque(maxlen=60))
+    follower: threading.Thread | None = None
+    """Ends when all is tidied up behind the process."""
 
     def advance(self, place: Place, outlook: Outlook) -> None:
         """Notes where it is, and from how long it took to get there how fast it goes."""

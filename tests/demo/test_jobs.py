@@ -185,6 +185,7 @@ def test_the_page_started_again_goes_on_where_it_was(jobs, ready, gate):
     process = jobs._training.process
     jobs.close()
     assert process.poll() is not None, "it does not outlive the page"
+    assert not jobs.busy(), "and nothing is written any more"
     again = Jobs(jobs.root, jobs.workshop.tools, jobs.outlook, train=jobs.workshop.commands["train"])
     assert again.status(key).state == "stopped"
     again.start(key)
