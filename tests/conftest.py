@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import sys
 import tempfile
 import threading
@@ -14,6 +15,8 @@ import pytest
 os.environ |= {"HF_HOME": tempfile.mkdtemp(prefix="facehub-tests-"), "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", "FACEHUB_WITHDRAWN", "FACEHUB_CACHE"):
     os.environ.pop(name, None)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background: trainings that tests stop at once would not hear of it either
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # a worker for each core is enough; their threads would wait for each other
 
