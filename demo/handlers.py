@@ -275,16 +275,16 @@ class Handlers:
         """The file that a visitor put there, under a name of their own; they must have put one, and it must still be there."""
         if photo is None:
             raise BadPhoto("There is no photo yet: drop one in, paste it, take one with the camera, or choose an example.")
-        file = self.visits.claim(session, Path(photo))
-        if not file.is_file():
-            raise BadPhoto("This photo has been deleted, as all are when a page closes or after half an hour: please add it once more.")
-        return file
+        return self._still_there(photo, session, "photo", BadPhoto)
 
     def upload_video(self, video: str | None, session: str | None) -> Path:
         """The same for a video."""
         if video is None:
             raise BadVideo("There is no video yet: drop one in first.")
-        file = self.visits.claim(session, Path(video))
+        return self._still_there(video, session, "video", BadVideo)
+
+    def _still_there(self, upload: str, session: str | None, name: str, problem: type[FaceHubError]) -> Path:
+        file = self.visits.claim(session, Path(upload))
         if not file.is_file():
-            raise BadVideo("This video has been deleted, as all are when a page closes or after half an hour: please add it once more.")
+            raise problem(f"This {name} has been deleted, as all are when a page closes or after half an hour: please add it once more.")
         return file

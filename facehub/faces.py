@@ -74,8 +74,7 @@ class Finder:
 
     def seen(self, photos: Photos) -> "list[Seen]":
         """Where the faces are: a photo is looked at on the CPU, one after the other."""
-        pictures = photos.permute(0, 2, 3, 1).cpu().numpy()
-        return [Seen(index, turns, box) for index, pixels in enumerate(pictures) for turns, box in self._upright(pixels)]
+        return [Seen(index, turns, box) for index, pixels in enumerate(_pictures(photos)) for turns, box in self._upright(pixels)]
 
     def predicted(self, photos: Photos, seen: "list[Seen]") -> Found:
         """The landmarks of faces whose places are known."""
@@ -86,7 +85,7 @@ class Finder:
         return Found(landmarks=_by_trees(photos, seen) if together else self._by_dlib(photos, seen), photo=photo)
 
     def _by_dlib(self, photos: Photos, seen: "list[Seen]") -> Landmarks:
-        pictures = photos.permute(0, 2, 3, 1).cpu().numpy()
+        pictures = _pictures(photos)
         points = np.stack([self.predict(np.rot90(pictures[face.photo], face.turns), face.box) for face in seen])
         turns = torch.tensor([face.turns for face in seen])
         return landmarks.turned_back(torch.from_numpy(points), turns, photos.shape[-2:]).float().to(photos.device)
@@ -180,7 +179,7 @@ class Recogniser:
         self._network = dlib.face_recognition_model_v1(weights)
 
     def __call__(self, photos: Photos, found: Found) -> Float[Tensor, "faces 128"]:
-        pixels = [np.ascontiguousarray(p) for p in photos.permute(0, 2, 3, 1).cpu().numpy()]
+        pixels = [np.ascontiguousarray(p) for p in _pictures(photos)]
         rows = [self._embed(pixels[i], points) for i, points in zip(found.photo.tolist(), found.landmarks.cpu().numpy(), strict=True)]
         return torch.from_numpy(np.array(rows, dtype=np.float32).reshape(-1, 128)).to(photos.device)
 
@@ -225,6 +224,11 @@ def _resized(pixels: np.ndarray, scale: float) -> np.ndarray:
 def _packed(pixels: np.ndarray) -> np.ndarray:
     """Colour by colour for each pixel, as dlib reads them; a photo's planes lie one after the other."""
     return cv2.merge(_planes(pixels))
+
+
+def _pictures(photos: Photos) -> np.ndarray:
+    """(photos, height, width, 3), as OpenCV and dlib want them; on the CPU it is the photos' own memory."""
+    return photos.permute(0, 2, 3, 1).cpu().numpy()
 
 
 def _planes(pixels: np.ndarray) -> list[np.ndarray]:

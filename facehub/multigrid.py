@@ -56,16 +56,18 @@ def _levels(rectangle: torch.Size, touches: tuple[bool, bool, bool, bool], coars
     Coarse pixels beyond an edge of the rectangle stand in for those before it; where the mask touches the edge there is room for them.
     """
     (h, w), (top, bottom, left, right) = rectangle, touches
-    step = 1
-    while True:
-        y, x = step * top, step * left
-        rows, columns = (y + h - 1 + (step - 1) * bottom) // step + 1, (x + w - 2 + step * right) // step + 2
-        if rows * columns <= coarsest:
-            break
+    y, x, step = int(top), int(left), 1
+
+    def extent(k: int) -> tuple[int, int]:
+        """Rows and columns of every k-th."""
+        return (y + h - 1 + (k - 1) * bottom) // k + 1, (x + w - 2 + k * right) // k + 2
+
+    while math.prod(extent(step)) > coarsest:
         step *= 2
+        y, x = step * top, step * left
     levels = []
     for k in (2**level for level in range(step.bit_length())):
-        rows, columns = (y + h - 1 + (k - 1) * bottom) // k + 1, (x + w - 2 + k * right) // k + 2
+        rows, columns = extent(k)
         if k < step:
             rows, columns = rows + bottom + (rows + bottom) % 2, columns + 1 - columns % 2
         inside = None
