@@ -161,6 +161,16 @@ def test_on_a_gpu_as_on_the_cpu(tmp_path):
     assert torch.equal(by_gpu.cpu(), by_cpu)
 
 
+def test_beyond_what_is_looked_at_all_is_black(tmp_path):
+    """Of the two pixels of an even photo one lies there, so that they differ and other leaves are reached."""
+    file = tmp_path / "small.dat"
+    file.write_bytes(small())
+    photo, once = torch.full((1, 3, 90, 90), 200, dtype=torch.uint8), torch.tensor([0])
+    boxes = [Boxes(once, once, torch.tensor([[20, 20, 60, 60]]), torch.tensor([[0, 0, end, 89]])) for end in (89, 45)]
+    whole_photo, left_half = (read(file)(photo, some) for some in boxes)
+    assert not torch.equal(whole_photo, left_half)
+
+
 SPOILED = {
     "empty": b"",
     "cut off": small()[:-9],
