@@ -1,28 +1,33 @@
-"""Fast face-swap: one generator an identity, photos in, photos out, identities shared as folders.
+"""Fast face-swap: one generator per identity, photos in, photos out, identities shared as folders.
 
-    from facehub import Swapper, image, load
-    swap = Swapper(load("tom_cruise").generator())
-    swapped = swap(image.read("photo.jpg").photo[None])
+    import facehub
+    facehub.swap("photo.jpg", "tom_cruise").save("result.jpg")
+
+    from facehub import Swapper, image, load                    # many photos: the networks are loaded once
+    swapper = Swapper(load("tom_cruise").generator())
+    swapped = swapper(image.read("photo.jpg").photo[None])
     image.write("result.png", swapped.blended[0])
 
 Names are loaded when first used, so that `import facehub` costs nothing.
 """
 
-import importlib
-
-from .provenance import VERSION as __version__
+from .lazy import load_lazily
+from .marks.origin import VERSION as __version__
 
 _HOMES = {
-    "Swapper": "swap",
+    "image": "",
+    "swap": "one_photo",
+    "swap_faces": "face_plan",
+    "Swapper": "swapper",
     "Faces": "types",
-    "Found": "types",
-    "Swapped": "types",
-    "Generator": "generators",
-    "Identity": "identity",
-    "Hub": "hub",
-    "load": "hub",
-    "identities": "hub",
-    "save": "identity",
+    "Detections": "types",
+    "Swapped": "swapped",
+    "Generator": "networks.generator",
+    "Identity": "identity.folder",
+    "save": "identity.folder",
+    "Hub": "hub.api",
+    "load": "registry",
+    "identities": "registry",
     "FaceHubError": "errors",
     "BadPhoto": "errors",
     "BadVideo": "errors",
@@ -39,8 +44,4 @@ _HOMES = {
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
 
-
-def __getattr__(name: str):
-    if name in _HOMES:
-        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = load_lazily(__name__, _HOMES, __all__)

@@ -1,25 +1,31 @@
-"""Many photos, one after another and side by side: files are read and written by workers while the network works, and each photo has its record.
+"""Many photos: threads read and write files while the network computes; each photo has its record.
 
-A photo's record says what it was made from and how: the hash of the file, the identity's revision, the settings, and the hashes of what was
-written. A record of an earlier run under which all of that is still so stands for the photo, which is then not made again.
+A record says what a photo was made from and how: the hash of the file, the identity's revision, the settings,
+and the hashes of what was written. While an earlier run's record is still true, its photo is not made again.
 """
 
 import hashlib
 import json
 import pathlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
 from . import image
+from .detection.finder import box
+from .detection.selection import FaceSelection
 from .errors import BadPhoto, FaceHubError
-from .faces import box
-from .identity import Identity
+from .face_plan import PlannedIdentities, PlanSwapper, SwappedFaces
+from .files import sha256_of
+from .identity.folder import Identity
 from .image import Picture
-from .provenance import VERSION, Marks
-from .swap import Swapper, Which
-from .types import Swapped
+from .marks.origin import VERSION, Marks
+from .swapped import Swapped
+from .swapper import Swapper
+
+PLAN = "plan"
+"""`Settings.faces` of a run in which each face has its own identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +40,16 @@ class Job:
 class Settings:
     """What decides how results look."""
 
-    faces: Which = "all"
+    faces: FaceSelection = "all"
     strength: float = 1.0
+    detail: float = 1.0
     masker: str = "learned"
     label: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """A photo that was read, or the record that stands for it already."""
+class _Input:
+    """A photo that was read, or a record that says it is done already or cannot be read."""
 
     job: Job
     record: dict
@@ -50,8 +57,8 @@ class _Read:
 
 
 def swap_all(
-    swapper: Swapper,
-    identity: Identity,
+    swapper: Swapper | PlanSwapper,
+    identity: Identity | PlannedIdentities,
     jobs: Iterable[Job],
     settings: Settings,
     *,
@@ -59,57 +66,102 @@ def swap_all(
     workers: int = 2,
     batch: int = 1,
 ) -> Iterator[dict]:
-    """Swaps the faces of each photo and yields its record, in the order of the jobs.
+    """Swap the faces of each photo and yield its record, in the order of the jobs.
 
-    `workers` files are read, and as many written, while the network works on `batch` photos at once; never are more photos in memory than a few times
-    these two. A photo that cannot be done has the sentence that says why under "error", and stops no other. `earlier`: a run's records, by photo.
+    `workers` threads read files and as many write, while the network computes on `batch` photos at a time.
+    Only a few times `workers + batch` photos are in memory. A photo that fails has its sentence under "error"
+    and stops no other. `earlier`: the records of an earlier run, by photo. A plan ignores `settings.faces`.
     """
-    made_with = {"identity": identity.handle, "revision": identity.origin().revision, "settings": asdict(settings), "version": VERSION}
-    left, reading, writing = iter(jobs), deque[Future[_Read]](), deque[Future[dict]]()
+    made_with = {
+        "identity": identity.handle,
+        "revision": identity.origin().revision,
+        "settings": asdict(settings),
+        "version": VERSION,
+    }
+    remaining, reading, writing = iter(jobs), deque[Future[_Input]](), deque[Future[dict]]()
     with ThreadPoolExecutor(workers) as readers, ThreadPoolExecutor(workers) as writers:
 
-        def read_on() -> None:
-            while len(reading) < workers + batch and (job := next(left, None)):
+        def read_ahead() -> None:
+            while len(reading) < workers + batch and (job := next(remaining, None)):
                 reading.append(readers.submit(_read, job, made_with, earlier or {}))
 
-        read_on()
+        read_ahead()
         while reading:
             group = [reading.popleft().result() for _ in range(min(batch, len(reading)))]
-            read_on()
-            photos = [one.picture.photo[None] for one in group if one.picture]
-            results = iter(swapper.each(photos, faces=settings.faces, strength=settings.strength))
-            writing += [writers.submit(_written, one, next(results) if one.picture else None, identity, settings) for one in group]
+            read_ahead()
+            results = iter(_swap_group(swapper, group, settings))
+            writing += [
+                writers.submit(_write, one, next(results) if one.picture else None, identity, settings)
+                for one in group
+            ]
             while writing and (writing[0].done() or len(writing) > 2 * workers + batch):
                 yield writing.popleft().result()
         while writing:
             yield writing.popleft().result()
 
 
-def described(swapped: Swapped) -> dict:
-    """Faces, residuals and seconds as plain numbers."""
-    found = swapped.faces
-    rows = zip(box(found.landmarks).tolist(), found.landmarks.tolist(), swapped.residual.tolist(), found.notes, strict=True)
-    faces = [{"box": [round(v, 1) for v in corners], "landmarks": points, "residual": worst, "note": note} for corners, points, worst, note in rows]
-    return {"faces": faces, "residual": max(swapped.residual.tolist()), "seconds": {k: round(v, 5) for k, v in swapped.seconds.items()}}
+def _swap_group(
+    swapper: Swapper | PlanSwapper, group: Sequence[_Input], settings: Settings
+) -> Sequence[Swapped | SwappedFaces | FaceHubError]:
+    photos = [one.picture.photo[None] for one in group if one.picture]
+    if isinstance(swapper, PlanSwapper):
+        return swapper.swap_stacks(photos, strength=settings.strength)
+    return swapper.swap_stacks(photos, faces=settings.faces, strength=settings.strength)
 
 
-def _read(job: Job, made_with: dict, earlier: Mapping[str, dict]) -> _Read:
-    record = {"photo": str(job.photo)} | made_with | {"outputs": {kind: str(file) for kind, file in job.outputs.items()}}
+def describe(swapped: Swapped | SwappedFaces, faces: FaceSelection = "all") -> dict:
+    """Faces, residuals and seconds as plain numbers. `faces`: the selection that was swapped."""
+    if isinstance(swapped, SwappedFaces):
+        numbers = sorted(number for part in swapped.numbers for number in part)
+    else:
+        numbers = [faces] if isinstance(faces, int) else list(range(len(swapped.landmarks)))
+    rows = zip(
+        numbers,
+        box(swapped.landmarks).tolist(),
+        swapped.landmarks.tolist(),
+        swapped.residual.tolist(),
+        swapped.notes,
+        strict=True,
+    )
+    records = [
+        {
+            "number": number,
+            "box": [round(v, 1) for v in corners],
+            "landmarks": points,
+            "residual": residual,
+            "note": note,
+        }
+        for number, corners, points, residual, note in rows
+    ]
+    return {
+        "faces": records,
+        "residual": max(swapped.residual.tolist()),
+        "seconds": {stage: round(seconds, 5) for stage, seconds in swapped.seconds.items()},
+    }
+
+
+def _read(job: Job, made_with: dict, earlier: Mapping[str, dict]) -> _Input:
+    outputs = {kind: str(file) for kind, file in job.outputs.items()}
+    record = {"photo": str(job.photo)} | made_with | {"outputs": outputs}
     try:
         picture = image.read(job.photo)
         record["sha256"] = hashlib.sha256(picture.file or b"").hexdigest()
-        if done := _still_so(earlier.get(str(job.photo)), record):
-            return _Read(job, done | {"skipped": True})
-        return _Read(job, record, picture)
+        if done := _still_true(earlier.get(str(job.photo)), record):
+            return _Input(job, done | {"skipped": True})
+        return _Input(job, record, picture)
     except FaceHubError as problem:
-        return _Read(job, _failed(record, problem))
+        return _Input(job, _failed(record, problem))
     except MemoryError:
-        return _Read(job, _failed(record, BadPhoto(f"{job.photo.name} needs more memory than there is: make it smaller first.")))
+        problem = BadPhoto(f"{job.photo.name} needs more memory than there is: make it smaller first.")
+        return _Input(job, _failed(record, problem))
 
 
-def _still_so(done: dict | None, wanted: dict) -> dict | None:
-    """The earlier record, if it is of the same photo, identity and settings and its files are as they were written."""
-    if not done or "error" in done or json.dumps({k: done.get(k) for k in wanted}, sort_keys=True) != json.dumps(wanted, sort_keys=True):
+def _still_true(done: dict | None, wanted: dict) -> dict | None:
+    """The earlier record if photo, identity, settings and written files are unchanged, else None."""
+    if not done or "error" in done:
+        return None
+    same_keys = {key: done.get(key) for key in wanted}
+    if json.dumps(same_keys, sort_keys=True) != json.dumps(wanted, sort_keys=True):
         return None
     written = done.get("written")
     if not isinstance(written, dict) or written.keys() != wanted["outputs"].keys():
@@ -118,7 +170,13 @@ def _still_so(done: dict | None, wanted: dict) -> dict | None:
     return {k: v for k, v in done.items() if k != "skipped"} if same else None
 
 
-def _written(one: _Read, result: Swapped | FaceHubError | None, identity: Identity, settings: Settings) -> dict:
+def _write(
+    one: _Input,
+    result: Swapped | SwappedFaces | FaceHubError | None,
+    identity: Identity | PlannedIdentities,
+    settings: Settings,
+) -> dict:
+    """Write the files of a photo and complete its record."""
     if result is None or one.picture is None:
         return one.record
     try:
@@ -127,11 +185,12 @@ def _written(one: _Read, result: Swapped | FaceHubError | None, identity: Identi
         origin, marks = identity.origin(one.picture.file), Marks(label=settings.label)
         for kind, file in one.job.outputs.items():
             if kind == "mask":
-                image.write(file, result.mask[0], generated=False)  # no picture of anybody, and exact
+                image.write(file, result.mask[0], generated=False)  # shows nobody, and must be exact
             else:
                 pixels = (result.blended if kind == "out" else result.raw)[0].cpu()
                 image.write(file, pixels, alpha=one.picture.alpha, origin=origin, marks=marks)
-        return one.record | described(result) | {"written": {kind: _hash(file) for kind, file in one.job.outputs.items()}}
+        written = {kind: _hash(file) for kind, file in one.job.outputs.items()}
+        return one.record | describe(result, settings.faces) | {"written": written}
     except FaceHubError as problem:
         return _failed(one.record, problem)
 
@@ -143,6 +202,6 @@ def _failed(record: dict, problem: FaceHubError) -> dict:
 
 def _hash(file: pathlib.Path) -> str | None:
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        return sha256_of(file)
     except OSError:
         return None

@@ -1,11 +1,11 @@
-"""Looks at a picture or video file for every mark that says it was generated, and tells what each found in words for people.
+"""Read every mark of a picture or video file that says it was generated, and report each in words for people.
 
-A mark that is found was put there by somebody; that none is found proves nothing: metadata is lost at every upload, and the watermark answers to this
-program only. What the marks can and cannot prove is in docs/responsible-use.md.
+A mark that is found was put there by somebody. If none is found, that proves nothing: metadata is lost at
+every upload, and the watermark is this program's only. What the marks can and cannot prove is in
+docs/responsible-use.md.
 """
 
 import io
-import mmap
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -13,17 +13,29 @@ from dataclasses import asdict, dataclass, field
 from jaxtyping import UInt8
 from torch import Tensor
 
-from . import credentials, image, provenance, video, watermark_reader
+from . import image
 from .errors import BadPhoto
-from .watermark import Payload
+from .marks import manifest, watermark_detector, xmp
+from .video.container import looks_like_video
+from .video.reader import Reader
 
-FRAMES, ENOUGH = 8, 2
-"""Frames of a video that are looked at, from all over it, and how many readable watermarks are believed without looking on."""
+SAMPLED_FRAMES = 8
+"""Frames of a video that are searched, from all over it."""
+
+ENOUGH_MARKED_FRAMES = 2
+"""After this many readable watermarks no more frames are searched."""
+
+GENERATED_SENTENCES = {
+    "compositeWithTrainedAlgorithmicMedia": "a part of it was made with generative AI",
+    "trainedAlgorithmicMedia": "it was made with generative AI",
+    "algorithmicMedia": "it was made by an algorithm that was not trained on pictures",
+}
+"""What IPTC's terms say."""
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
-    """One kind of mark, and what was seen of it."""
+class MarkFinding:
+    """One kind of mark, and what was found of it."""
 
     name: str
     """"manifest", "statement" or "watermark"."""
@@ -32,28 +44,45 @@ class Layer:
     """Whether it says that the file was generated."""
     sentence: str
     details: dict[str, str] = field(default_factory=dict)
+    foreign: bool = False
+    """Whether it was made for another picture, and says nothing about this one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What all layers said of one file."""
+class MarkReport:
+    """What all layers say about one file."""
 
-    layers: tuple[Layer, ...]
+    layers: tuple[MarkFinding, ...]
     what: str = "picture"
     """Or "video"."""
 
     @property
     def marked(self) -> bool:
-        return any(layer.found for layer in self.layers)
+        """Whether some mark says that this file was generated."""
+        return any(layer.found and not layer.foreign for layer in self.layers)
 
     @property
     def verdict(self) -> str:
-        if self.marked:
+        found = [layer.name for layer in self.layers if layer.found and not layer.foreign]
+        if found == ["statement"]:
+            return (
+                f"This {self.what} says that it was generated or changed by a program, "
+                "but only in metadata, which anybody can write."
+            )
+        if found:
             return f"This {self.what} says that it was made or changed with AI."
+        if any(layer.foreign for layer in self.layers):
+            return (
+                f"Marked, but not this {self.what}: its watermark was made for another one. It does not say "
+                f"that this {self.what} was made with AI, and does not prove that it was not."
+            )
         real = "the picture is a photo" if self.what == "picture" else "the video was filmed as it is"
-        return f"No mark was found. That does not prove that {real}: marks can be lost or removed, and other programs use others."
+        return (
+            f"No mark was found. That does not prove that {real}: "
+            "marks can be lost or removed, and other programs use others."
+        )
 
-    def told(self) -> str:
+    def to_text(self) -> str:
         """As lines of text."""
         lines = [self.verdict]
         for layer in self.layers:
@@ -63,73 +92,120 @@ class Report:
 
     def record(self) -> dict:
         """For JSON."""
-        return {"marked": self.marked, "verdict": self.verdict, "layers": {layer.name: asdict(layer) for layer in self.layers}}
+        return {
+            "marked": self.marked,
+            "verdict": self.verdict,
+            "layers": {layer.name: asdict(layer) for layer in self.layers},
+        }
 
 
-def check(source: str | os.PathLike | bytes) -> Report:
-    """Reads all marks of a picture file, or of a video at a path. Raises BadPhoto or BadVideo when it is none that can be opened."""
-    if isinstance(source, (str, os.PathLike)) and video.likely(source):
+def check(source: str | os.PathLike | bytes) -> MarkReport:
+    """Read all marks of a picture file, or of a video at a path. Raises BadPhoto or BadVideo."""
+    if isinstance(source, (str, os.PathLike)) and looks_like_video(source):
         return check_video(source)
     picture = image.read(source)
     if picture.file is None:
         raise BadPhoto("There is no file to look at: give its path or its bytes.")
-    return Report((_manifest(picture.file), _statement(picture.file), _watermark([picture.photo])))
+    return MarkReport((_manifest(picture.file), _statement(picture.xmp), _watermark([picture.photo])))
 
 
-def check_video(path: str | os.PathLike) -> Report:
-    """Reads all marks of a video file; of its frames no more than it takes, however long it is. Raises BadVideo."""
-    with video.Reader(path) as reader, open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        every = max(1, (reader.film.frames or FRAMES) // FRAMES)
+def check_video(path: str | os.PathLike) -> MarkReport:
+    """Read all marks of a video file; at most SAMPLED_FRAMES of its frames are searched. Raises BadVideo."""
+    with Reader(path) as reader, open(path, "rb") as file:
+        every = max(1, (reader.info.frames or SAMPLED_FRAMES) // SAMPLED_FRAMES)
         some = (shot.photo for index, shot in enumerate(reader) if index % every == 0)
-        return Report((_manifest(file, "video"), _statement(content), _watermark(some, "video")), "video")
+        layers = (_manifest(file, "video"), _statement(reader.xmp), _watermark(some, "video"))
+        return MarkReport(layers, "video")
 
 
-def _manifest(file: bytes | io.BufferedIOBase, what: str = "picture") -> Layer:
+def _manifest(file: bytes | io.BufferedIOBase, what: str = "picture") -> MarkFinding:
     name, title = "manifest", "Signed manifest"
-    signed = credentials.read(file)
+    signed = manifest.read(file)
     if signed is None:
-        return Layer(name, title, False, f"There is none in this file. Most programs drop it when they save or upload a {what}.")
+        return MarkFinding(
+            name,
+            title,
+            False,
+            f"There is none in this file. Most programs drop it when they save or upload a {what}.",
+        )
     says = "says that AI took part" if signed.generated else "does not say that AI took part"
     who = f' ("{signed.signer}")' if signed.signer else ""
     sentence = {
-        "trusted": f"It {says}, the file has not been changed since it was signed, and the signer{who} is on a list of those that are trusted.",
-        "valid": (
-            f"It {says}, and the file has not been changed since it was signed. It was signed by an unknown certificate{who}: "
-            "anybody can make one, so it does not prove who signed."
+        "trusted": (
+            f"It {says}, the file has not been changed since it was signed, and the signer{who} is on a list "
+            "of those that are trusted."
         ),
-        "broken": f"It {says}, but it does not fit the file: the {what} or the manifest was changed after signing, so it proves nothing.",
+        "valid": (
+            f"It {says}, and the file has not been changed since it was signed. It was signed by an unknown "
+            f"certificate{who}: anybody can make one, so it does not prove who signed."
+        ),
+        "broken": (
+            f"It {says}, but it does not fit the file: the {what} or the manifest was changed after signing, "
+            "so it proves nothing."
+        ),
     }[signed.state]
     details = {"program": signed.program} if signed.program else {}
     details |= signed.details
     if signed.problems:
         details["problems"] = ", ".join(signed.problems)
-    return Layer(name, title, signed.generated, sentence, details)
+    return MarkFinding(name, title, signed.generated, sentence, details)
 
 
-def _statement(file: bytes | mmap.mmap) -> Layer:
+def _statement(packet: bytes | str | None) -> MarkFinding:
     name, title = "statement", "Statement in the metadata"
-    program = provenance.read_mark(file)
-    if program is None:
-        return Layer(name, title, False, "The file does not state that AI took part.")
-    return Layer(name, title, True, "The file states that AI took part. Anybody can write or remove such a statement.", {"program": program})
+    statement = xmp.read(packet)
+    if statement is None:
+        return MarkFinding(name, title, False, "The file does not state that it was generated.")
+    return MarkFinding(
+        name,
+        title,
+        True,
+        f"The file states that {GENERATED_SENTENCES[statement.term]}. The statement is not signed: "
+        "anybody can write, copy or remove one.",
+        {"program": statement.program, "source type": statement.term},
+    )
 
 
-def _watermark(photos: Iterable[UInt8[Tensor, "3 height width"]], what: str = "picture") -> Layer:
+def _watermark(photos: Iterable[UInt8[Tensor, "3 height width"]], what: str = "picture") -> MarkFinding:
     """Of one photo, or of some frames of a video."""
     name, title = "watermark", "Invisible watermark"
-    seen: list[watermark_reader.Found] = []
-    readable: list[Payload] = []
+    detections: list[watermark_detector.WatermarkDetection] = []
     for photo in photos:
-        seen.append(found := watermark_reader.detect(photo))
-        readable += [found.payload] if found.payload else []
-        if len(readable) >= ENOUGH:
+        # a film was handled as a whole: one frame is enough to search for that
+        handled = not detections
+        detections.append(watermark_detector.detect(photo, handled=handled))
+        if sum(one.payload is not None for one in detections) >= ENOUGH_MARKED_FRAMES:
             break
-    counted = {"frames": f"{sum(found.present for found in seen)} of {len(seen)} that were looked at"} if what == "video" else {}
-    if readable:
-        payload = max(readable, key=readable.count)
-        details = {"program": f"facehub {payload.version}", "watermark": f"{payload.id:08x}"}
-        return Layer(name, title, True, f"The {what} itself carries facehub's watermark, which stays when metadata is lost.", details | counted)
-    if any(found.present for found in seen):
-        return Layer(name, title, True, "There are clear traces of facehub's watermark, but its number can no longer be read.", counted)
-    sentence = f"No watermark of facehub was found. It may have been too weak to survive, or the {what} comes from elsewhere."
-    return Layer(name, title, False, sentence, counted)
+    marked = sum(detection.present for detection in detections)
+    frames = {"frames": f"{marked} of {len(detections)} that were searched"} if what == "video" else {}
+    payloads = [one.payload for one in detections if one.payload]
+    if payloads:
+        payload = max(payloads, key=payloads.count)
+        details = {"program": f"facehub {payload.version}", "watermark": f"{payload.id:08x}"} | frames
+        fits = {one.fits for one in detections if one.payload == payload}
+        sentence = f"The {what} itself carries facehub's watermark, which stays when metadata is lost."
+        if True in fits:
+            return MarkFinding(name, title, True, f"{sentence} It fits what the {what} shows.", details)
+        if False in fits:
+            sentence = (
+                f"The {what} carries facehub's watermark, but one that was made for another {what}: "
+                "somebody may have copied it."
+            )
+            return MarkFinding(name, title, True, sentence, details, foreign=True)
+        sentence += (
+            f" Whether it was made for this {what} cannot be told: it is faint, or of an older version."
+        )
+        return MarkFinding(name, title, True, sentence, details)
+    if marked:
+        return MarkFinding(
+            name,
+            title,
+            True,
+            "There are clear traces of facehub's watermark, but its number can no longer be read.",
+            frames,
+        )
+    sentence = (
+        "No watermark of facehub was found. "
+        f"It may have been too weak to survive, or the {what} comes from elsewhere."
+    )
+    return MarkFinding(name, title, False, sentence, frames)

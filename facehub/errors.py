@@ -13,8 +13,8 @@
     |- Stopped           the visitor stopped it
     `- BadSetting        a value that makes no sense, and the one that would
 
-Each message is one sentence a visitor can read: what was got, what was wanted, what to do next.
-No error of a library below (PIL, dlib, safetensors, huggingface_hub) leaves the package: it is chained as the cause.
+Each message is one sentence a visitor can read: what was got, what was wanted, what to do next. No error of a
+library below (PIL, dlib, safetensors, huggingface_hub) leaves the package: it is chained as the cause.
 """
 
 
@@ -56,7 +56,9 @@ class HubUnreachable(FaceHubError):
 
 
 class HubRefused(FaceHubError):
-    """The hub answered with no: the same call fails again until somebody logs in, gets access, or changes what is asked for."""
+    """The hub answered with no: the same call fails again until somebody logs in, gets access, or changes
+    what is asked for.
+    """
 
 
 class DiskFull(FaceHubError):

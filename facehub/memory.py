@@ -1,12 +1,13 @@
-"""How the process asks for memory."""
+"""Memory of the process: huge pages for large tensors."""
 
 import os
 
 
-def in_huge_pages() -> None:
-    """Has PyTorch ask Linux for huge pages for whatever is larger than 2 MiB; elsewhere nothing changes.
+def enable_huge_pages() -> None:
+    """Make PyTorch ask Linux for huge pages for tensors larger than 2 MiB. Other systems are unaffected.
 
-    What a photo of 12 megapixels passes through is asked for anew for each photo, and in pages of 4 KiB the kernel's clearing of them is a fifth of
-    all that is done to the pixels. For programs to call as they start; a library does not decide this for its host.
+    The buffers of a 12 megapixel photo are allocated anew for each photo; in pages of 4 KiB, clearing them in
+    the kernel takes a fifth of the whole time. Call this when a program starts; a library does not decide it
+    for its host.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")

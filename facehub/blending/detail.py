@@ -1,0 +1,106 @@
+"""Detail that the network's crop cannot hold, put back from the photo.
+
+A face of 300 px goes through a crop in which it is 68 px wide: pores and grain are lost, and the new face
+looks pasted. On skin the photo's own high-pass is added to luma, limited in amplitude (moles and wrinkles
+stay behind) and in energy (what the network drew counts). Eyes, brows and mouth are the identity's: there
+the result itself is sharpened, up to about the photo's energy, and never beyond its own neighbourhood's
+range. Not in the paper. The seed is the common practice of restoring grain after compositing; limits and
+measures are ours (docs/results.md).
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from .filters import gaussian, lowpass, luma, masked_mean
+
+BAND = 0.6
+"""Deviation of the Gaussian above which detail is the photo's, in crop pixels."""
+
+LIMIT = 3.0
+"""Amplitude at which a detail is cut off (tanh), in units of the skin's mean."""
+
+FULL = 2.0
+"""Photo pixels per crop pixel from which detail is put back in full; at 1 there is none to put back."""
+
+WINDOW = 3.0
+"""Deviation of the Gaussian over which energies are compared, in crop pixels."""
+
+SHARPENED = 1.2
+"""Deviation of the Gaussian of the unsharp mask on eyes, brows and mouth, in crop pixels."""
+
+MOST = 2.0
+"""Largest weight of that unsharp mask."""
+
+MISSING = 0.3
+"""Power of the crop pixel's side by which sharpening makes up for the octaves that the crop has not."""
+
+RANGE_PX = 2
+"""Crop pixels around a pixel whose range sharpening does not leave."""
+
+
+def sharpen_features(
+    painted: Float[Tensor, "faces 3 size size"],
+    crop: Float[Tensor, "faces 3 size size"],
+    parts: Float[Tensor, "faces 1 size size"],
+    crop_px: Float[Tensor, " faces"],
+    *,
+    detail: Float[Tensor, " faces"],
+) -> Float[Tensor, "faces 3 size size"]:
+    """Sharpen luma on `parts` (eyes, brows, mouth) to about the photo's energy there, and nowhere beyond
+    the range of what is around a pixel.
+
+    `parts` are weights in [0, 1], `crop_px` is the side of a crop pixel in pixels of the photo. `detail`
+    scales what is added, face by face.
+    """
+    lumas = torch.cat([luma(painted), luma(crop)], 1)
+    bands = lumas - gaussian(lumas, lumas.new_full((len(lumas),), SHARPENED))
+    ours, theirs = masked_mean(bands.square(), parts).split(1, 1)
+    gain = (theirs / ours.clamp(min=1e-8)).sqrt() * crop_px[:, None, None, None].clamp(min=1) ** MISSING
+    weight = (gain - 1).clamp(0, MOST)
+    was = lumas[:, :1]
+    side = 2 * RANGE_PX + 1
+    low, high = -F.max_pool2d(-was, side, 1, RANGE_PX), F.max_pool2d(was, side, 1, RANGE_PX)
+    change = torch.minimum(torch.maximum(was + weight * bands[:, :1], low), high) - was
+    return painted + detail[:, None, None, None] * parts * change
+
+
+def transfer_detail(
+    result: Float[Tensor, "faces 3 h w"],
+    target: Float[Tensor, "faces 3 h w"],
+    skin: Float[Tensor, "faces 1 h w"],
+    crop_px: Float[Tensor, " faces"],
+    *,
+    detail: Float[Tensor, " faces"],
+) -> Float[Tensor, "faces 3 h w"]:
+    """Add the target's detail to luma on `skin` (weights in [0, 1]), where the result has less of it.
+
+    `crop_px` is the side of a crop pixel in pixels of the photo. `detail` scales what is added, face by face.
+    """
+    lumas = torch.cat([luma(result), luma(target)], 1)
+    fine = (lumas - lowpass(lumas, (BAND * crop_px).clamp(min=0.3))) * skin
+    ours, theirs = fine.split(1, 1)
+    limit = LIMIT * (
+        theirs.abs().sum((2, 3), keepdim=True) / skin.sum((2, 3), keepdim=True).clamp(min=1)
+    ).clamp(min=1e-4)
+    theirs = limit * torch.tanh(theirs / limit)
+    step = max(1, round(float(crop_px.amin())))
+    energy = F.avg_pool2d(
+        torch.cat([ours, theirs], 1).square_(), step, ceil_mode=True, count_include_pad=False
+    )
+    ours, target_energy = gaussian(energy, WINDOW * crop_px / step).split(1, 1)
+    missing = (1 - ours / target_energy.clamp(min=1e-9)).clamp(0, 1).sqrt() * detail[:, None, None, None]
+    size = (step * missing.shape[2], step * missing.shape[3])
+    return (
+        result
+        + theirs
+        * F.interpolate(missing, size=size, mode="bilinear")[:, :, : result.shape[2], : result.shape[3]]
+    )
+
+
+def detail_weight(crop_px: Float[Tensor, " faces"]) -> Float[Tensor, " faces"]:
+    """0 for a face whose crop holds all that the photo shows, 1 for one that is `FULL` times larger or
+    more.
+    """
+    return ((crop_px - 1) / (FULL - 1)).clamp(0, 1)

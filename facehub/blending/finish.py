@@ -1,0 +1,113 @@
+"""What is done to a new face for its photo's sake: before it is placed, crisp eyes and mouth; after it is
+cloned, the photo's skin colour, the photo's own detail, and the one tint of a photo without colours.
+"""
+
+from dataclasses import fields, replace
+from typing import TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..geometry import transform_points
+from ..types import Crops, Faces, Patch
+from .colour import apply_tint, estimate_tint, match_skin_chroma
+from .detail import detail_weight, sharpen_features, transfer_detail
+from .features import between_eyes, feature_distances, feature_mask
+
+OWN = (0.14, 0.12, 0.11, 0.10)
+"""Around eyes, brows, mouth and nostrils the photo's detail stays away this far, in units of the distance
+between the eyes.
+"""
+
+CRISP = (*OWN[:3], 0.0)
+"""The network's own eyes, brows and mouth are sharpened as far."""
+
+COLOURED = (0.03, 0.0, 0.035, 0.0)
+"""Eyes and lips keep the identity's colour up to here, in the same units; lids, brows and nostrils have the
+photo's.
+"""
+
+
+def finish_crop(painted: Crops, faces: Faces, *, detail: float = 1.0) -> Crops:
+    """Painted faces with crisp eyes, brows and mouth, as far as their photo is finer than the crop.
+
+    Each face by itself, so that its result does not depend on the others of a batch.
+    """
+    finished = painted.clone()
+    for i in range(len(painted)):
+        finished[i : i + 1] = _finish_crop(painted[i : i + 1], one(faces, i), detail)
+    return finished
+
+
+def _finish_crop(
+    painted: Float[Tensor, "1 3 size size"], faces: Faces, detail: float
+) -> Float[Tensor, "1 3 size size"]:
+    amount = detail * detail_weight(crop_px(faces))
+    if not bool((amount > 0).any()):
+        return painted
+    points = transform_points(faces.crop_from_photo, faces.landmarks)
+    size = (painted.shape[2], painted.shape[3])
+    parts = faces.mask * feature_mask(feature_distances(points, size), CRISP, size)
+    return sharpen_features(painted, faces.crop, parts, crop_px(faces), detail=amount)
+
+
+def finish_patch(
+    result: Float[Tensor, "faces 3 h w"], patch: Patch, faces: Faces, *, detail: float = 1.0
+) -> Float[Tensor, "faces 3 h w"]:
+    """Cloned faces with the photo's skin colour and detail; where a photo has one tint, in that tint.
+
+    Each face by itself and within the rectangle of its own mask, so that its result does not depend on the
+    others of a batch.
+    """
+    finished = result.clone()
+    for i in range(len(result)):
+        rows, columns = own_rectangle(patch.mask[i, 0])
+        inside = (slice(i, i + 1), slice(None), rows, columns)
+        planes = ("source", "target", "mask", "colour_source")
+        cut = {name: getattr(patch, name)[inside] for name in planes}
+        corner = patch.corner[i : i + 1] + patch.corner.new_tensor([columns.start, rows.start])
+        single = replace(one(patch, i), corner=corner, **cut)
+        finished[inside] = _finish_patch(result[inside], single, one(faces, i), detail)
+    return finished
+
+
+def _finish_patch(
+    result: Float[Tensor, "1 3 h w"], patch: Patch, faces: Faces, detail: float
+) -> Float[Tensor, "1 3 h w"]:
+    points = faces.landmarks - patch.corner[:, None].to(faces.landmarks)
+    size = (result.shape[2], result.shape[3])
+    away = feature_distances(points, size)
+    coloured = patch.mask * (1 - feature_mask(away, COLOURED, size))
+    result = match_skin_chroma(result, patch.target, coloured, between_eyes(points))
+    amount = detail * detail_weight(crop_px(faces))
+    if bool((amount > 0).any()):
+        skin = patch.mask * (1 - feature_mask(away, OWN, size))
+        result = transfer_detail(result, patch.target, skin, crop_px(faces), detail=amount)
+    return apply_tint(result, estimate_tint(faces.crop))
+
+
+Record = TypeVar("Record", Faces, Patch)
+
+
+def one(record: Record, index: int) -> Record:
+    """One face of a record, as a batch of one."""
+    return replace(
+        record, **{field.name: getattr(record, field.name)[index : index + 1] for field in fields(record)}
+    )
+
+
+def own_rectangle(mask: Float[Tensor, "h w"]) -> tuple[slice, slice]:
+    """Rows and columns of a mask's support and one pixel around it; all where the mask is empty."""
+    ends = []
+    for axis in (1, 0):
+        inside = (mask > 0).any(axis).nonzero()[:, 0]
+        if len(inside) == 0:
+            return slice(0, mask.shape[0]), slice(0, mask.shape[1])
+        ends.append(slice(max(int(inside[0]) - 1, 0), min(int(inside[-1]) + 2, mask.shape[1 - axis])))
+    return ends[0], ends[1]
+
+
+def crop_px(faces: Faces) -> Float[Tensor, " faces"]:
+    """Side of a crop pixel in pixels of the photo."""
+    return torch.linalg.det(faces.crop_from_photo[:, :, :2]).abs().rsqrt()

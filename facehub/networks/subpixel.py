@@ -1,0 +1,169 @@
+"""The 128 px network with a head that paints at 512 px: `network: subpixel1` in an identity's config.json.
+
+The paper grows its network by whole branches (section 4.1), which convolve at every pixel: 6 times the
+arithmetic of 128 px at 256 px, and 32 times at 512 px. Here the finer crop enters folded and the picture
+leaves unfolded: pixel-unshuffle and pixel-shuffle (Shi et al., CVPR 2016, https://arxiv.org/abs/1609.05158).
+Four 3x3 convolutions at 128 px read the features of the paper's 128 px network beside the crop; four narrow
+ones at 256 px finish. Departure from the paper.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ..errors import BadSetting
+from ..types import Crops
+from .generator import JOINT_CHANNELS, Generator, Window, crop_window, dilate_window, halve_window
+
+CHANNELS = 96
+"""Of the head's convolutions at the base's resolution."""
+
+PASSED_CHANNELS = 24
+"""Features that reach twice the base's resolution, beside the picture."""
+
+FINE_CHANNELS = 32
+"""Of the convolutions at twice the base's resolution."""
+
+DEPTH = 2
+"""Residual convolutions at each of the two resolutions."""
+
+SLOPE = 0.2
+"""Of the leaky rectifiers for negative values."""
+
+REACH = 2 + DEPTH
+"""How far the convolutions at one resolution reach, in pixels; a bicubic enlargement reaches 2."""
+
+
+class SubpixelHead(nn.Module):
+    """What the head adds to the base's picture at twice and at four times the base's resolution."""
+
+    def __init__(self, features: int):
+        super().__init__()
+        inside, narrow = CHANNELS, FINE_CHANNELS
+        self.enter = nn.Conv2d(features + 12, inside, 3, padding=1)
+        self.middle = nn.ModuleList(nn.Conv2d(inside, inside, 3, padding=1) for _ in range(DEPTH))
+        self.leave = nn.Conv2d(inside, 4 * (3 + PASSED_CHANNELS), 3, padding=1)
+        self.fine_enter = nn.Conv2d(3 + PASSED_CHANNELS + 12, narrow, 3, padding=1)
+        self.fine_middle = nn.ModuleList(nn.Conv2d(narrow, narrow, 3, padding=1) for _ in range(DEPTH))
+        self.fine_leave = nn.Conv2d(narrow, 12, 3, padding=1)
+        with torch.no_grad():  # a new head gives the base's picture, enlarged
+            self.leave.weight[:12].zero_()
+            self.leave.bias.zero_()  # pyright: ignore[reportOptionalMemberAccess]
+            self.fine_leave.weight.zero_()
+            self.fine_leave.bias.zero_()  # pyright: ignore[reportOptionalMemberAccess]
+
+    def to_double(
+        self,
+        features: Float[Tensor, "n channels h w"],
+        rgb: Float[Tensor, "n 3 h w"],
+        crop: Float[Tensor, "n 3 height width"],
+    ) -> tuple[Float[Tensor, "n 3 height width"], Float[Tensor, "n passed height width"]]:
+        """The picture at twice the base's resolution, and the features passed on.
+
+        `crop` is the input there. Values nearer than `REACH` base pixels to an edge hold what zero padding
+        makes of it.
+        """
+        x = F.leaky_relu(self.enter(torch.cat([features, fold(crop, features)], 1)), SLOPE)
+        for layer in self.middle:
+            x = x + F.leaky_relu(layer(x), SLOPE)
+        x = F.pixel_shuffle(self.leave(x), 2)
+        return enlarged(rgb) + x[:, :3].to(rgb.dtype), x[:, 3:]
+
+    def to_full(
+        self,
+        rgb: Float[Tensor, "n 3 h w"],
+        passed: Float[Tensor, "n passed h w"],
+        crop: Float[Tensor, "n 3 height width"],
+    ) -> Float[Tensor, "n 3 height width"]:
+        """The picture at four times the base's resolution, from what `to_double` gave and the input there."""
+        x = torch.cat([(rgb - 0.5).to(passed.dtype), passed, fold(crop, passed)], 1)
+        x = F.leaky_relu(self.fine_enter(x.contiguous(memory_format=torch.channels_last)), SLOPE)
+        for layer in self.fine_middle:
+            x = x + F.leaky_relu(layer(x), SLOPE)
+        return enlarged(rgb) + F.pixel_shuffle(self.fine_leave(x), 2).to(rgb.dtype)
+
+
+class HeadedGenerator(nn.Module):
+    """The paper's network for crops of `size` / `times` px, and a head: crops of `size` px.
+
+    Subclasses add the head, and say how it paints. `called`: the kind of network in a sentence.
+    """
+
+    head: nn.Module
+
+    def __init__(self, size: int, *, times: int, called: str):
+        super().__init__()
+        if size // times not in JOINT_CHANNELS or size % times:
+            sizes = ", ".join(str(times * side) for side in JOINT_CHANNELS)
+            raise BadSetting(f"A {called} generator of {size} px is not known: choose one of {sizes}.")
+        self.size = size
+        self.base = Generator(size // times)
+
+    def forward(self, crop: Crops, window: Window | None = None) -> Float[Tensor, "faces 3 h w"]:
+        """The new faces, or only a window of them: the same values, computed without what lies far outside
+        of it.
+
+        Not clamped: training needs the gradient of what lies beyond [0, 1].
+        """
+        return self.paint(self.head, self.seen, crop, window or (0, self.size, 0, self.size))
+
+    def seen(self, crop: Crops, window: Window) -> tuple[Tensor, Tensor]:
+        """The base's features and its picture, on a window of crops of the base's size."""
+        features = self.base.features(crop, window)
+        return features, (self.base.to_rgb(features) + 0.5).to(crop.dtype)
+
+    @staticmethod
+    def paint(head, seen, crop: Crops, asked: Window) -> Float[Tensor, "faces 3 h w"]:
+        """A window of the faces. `seen` gives the base's features and its picture on a window of the base's
+        crops."""
+        raise NotImplementedError
+
+
+class SubpixelGenerator(HeadedGenerator):
+    """A head for four times the side of the base's crop."""
+
+    head: SubpixelHead
+
+    def __init__(self, size: int = 512):
+        super().__init__(size, times=4, called="sub-pixel")
+        self.head = SubpixelHead(JOINT_CHANNELS[self.base.size])
+
+    @staticmethod
+    def paint(head, seen, crop: Crops, asked: Window) -> Float[Tensor, "faces 3 h w"]:
+        """See `HeadedGenerator.paint`."""
+        entering = dilate_window(halve_window(asked), crop.shape[-1] // 2, REACH)
+        rgb, passed = doubled(head, seen, F.avg_pool2d(crop, 2), entering)
+        held = double_window(entering)
+        whole = (0, crop.shape[-1], 0, crop.shape[-1])
+        return crop_window(head.to_full(rgb, passed, crop_window(crop, whole, held)), held, asked)
+
+    def doubled(self, crop: Crops, window: Window) -> tuple[Tensor, Tensor]:
+        """The faces at half of `size`, and the features passed on: on a window of crops of that size."""
+        return doubled(self.head, self.seen, crop, window)
+
+
+def doubled(head, seen, crop: Crops, asked: Window) -> tuple[Tensor, Tensor]:
+    """A window of the picture at twice the base's resolution and of the features passed on."""
+    side = crop.shape[-1]
+    entering = dilate_window(halve_window(asked), side // 2, REACH)
+    features, rgb = seen(F.avg_pool2d(crop, 2), entering)
+    held = double_window(entering)
+    rgb, passed = head.to_double(features, rgb, crop_window(crop, (0, side, 0, side), held))
+    return crop_window(rgb, held, asked), crop_window(passed, held, asked)
+
+
+def fold(crop: Float[Tensor, "n 3 height width"], like: Tensor) -> Float[Tensor, "n 12 h w"]:
+    """Each 2 x 2 pixels of the crop as twelve channels, channels last, in the type of `like`."""
+    return F.pixel_unshuffle(crop - 0.5, 2).to(like.dtype).contiguous(memory_format=torch.channels_last)
+
+
+def enlarged(rgb: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 height width"]:
+    """Twice as large, bicubic."""
+    return F.interpolate(rgb, scale_factor=2.0, mode="bicubic", align_corners=False)
+
+
+def double_window(window: Window) -> Window:
+    """The finer pixels of a window."""
+    top, bottom, left, right = window
+    return 2 * top, 2 * bottom, 2 * left, 2 * right
