@@ -1,0 +1,98 @@
+"""What a session's last swap computed, kept in memory so that only what changed is computed again. Never on
+disk."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from facehub.face_plan import SwappedFaces
+from facehub.image import Picture
+from facehub.types import Detections
+
+MAX_CACHE_BYTES = 400_000_000
+"""Estimated memory of all sessions together; the least recently used one makes room."""
+
+MAX_RESULTS = 4
+"""Swaps kept per session: other identities, faces or masks of the same photo."""
+
+COPIES_PER_RESULT = 3
+"""Estimated memory of one swap, in copies of its photo."""
+
+
+@dataclass
+class Work:
+    """One session's photo and what was computed from it."""
+
+    file: Path
+    picture: Picture
+    seconds: dict[str, float]
+    """Of reading the photo, and of finding its faces."""
+    detections: Detections | None = None
+    preview: Path | None = None
+    """The photo as the page shows it, once written."""
+    results: OrderedDict[Hashable, SwappedFaces] = field(default_factory=OrderedDict)
+    """The swap for each choice of identities and mask, at full strength."""
+
+    @property
+    def bytes(self) -> int:
+        return self.picture.photo.nbytes * (1 + COPIES_PER_RESULT * len(self.results))
+
+    def keep(self, choice: Hashable, result: SwappedFaces) -> None:
+        """Keep a result; the oldest one makes room."""
+        self.results[choice] = result
+        while len(self.results) > MAX_RESULTS:
+            self.results.popitem(last=False)
+
+
+class SessionCache:
+    """The work of each session, least recently used first. Bounded by `max_bytes`."""
+
+    def __init__(self, max_bytes: int = MAX_CACHE_BYTES):
+        self.max_bytes = max_bytes
+        self._works: OrderedDict[str, Work] = OrderedDict()
+        self._tickets: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def get(self, session: str | None, file: Path) -> Work | None:
+        """The session's work on this photo, as long as its file exists."""
+        with self._lock:
+            work = self._works.get(session or "")
+            if work is None or work.file != file or not file.is_file():
+                return None
+            self._works.move_to_end(session or "")
+            return work
+
+    def put(self, session: str | None, work: Work) -> None:
+        """Keep a session's work in place of its earlier one. Work without a session is not kept."""
+        with self._lock:
+            if session:
+                self._works[session] = work
+                self._works.move_to_end(session)
+        self.trim()
+
+    def trim(self) -> None:
+        """Drop works whose files are gone, then the least recently used ones until the rest fits."""
+        with self._lock:
+            for session in [one for one, work in self._works.items() if not work.file.is_file()]:
+                del self._works[session]
+            while self._works and sum(work.bytes for work in self._works.values()) > self.max_bytes:
+                self._works.popitem(last=False)
+
+    def drop(self, session: str | None) -> None:
+        """Forget a session."""
+        with self._lock:
+            self._works.pop(session or "", None)
+            self._tickets.pop(session or "", None)
+
+    def next_ticket(self, session: str | None) -> int:
+        """Number of a new request of this session; it makes earlier ones out of date."""
+        with self._lock:
+            ticket = self._tickets[session or ""] = self._tickets.get(session or "", 0) + 1
+            return ticket
+
+    def is_current(self, session: str | None, ticket: int) -> bool:
+        """Whether no newer request came from this session. Always true for 0 and for callers without a
+        session."""
+        return not session or not ticket or self._tickets.get(session, 0) == ticket
