@@ -1,10 +1,14 @@
-"""`python -m train.landmarks CONTENT... --out train/landmarks.safetensors`: the network that sees where a face's parts are, behind the landmark loss.
+"""`python -m train.landmarks CONTENT... --out train/landmarks.safetensors`: the network that sees where a
+face's parts are, behind the landmark loss.
 
-A small convolutional network taught by dlib's predictor (Kazemi and Sullivan, CVPR 2014): dlib's landmarks of the aligned content faces are its
-targets, while faces are turned, scaled, shifted, mirrored, tinted and partly covered. Unlike dlib's regression trees it hands back a gradient, so a
-loss can ask that eyes, mouth and jaw stay where they are in the input. Not in the paper, which leaves pose and expression to the content loss.
+A small convolutional network taught by dlib's predictor (Kazemi and Sullivan, CVPR 2014): dlib's landmarks
+of the aligned content faces are its targets, while faces are turned, scaled, shifted, mirrored, tinted and
+partly covered. Unlike dlib's regression trees it hands back a gradient, so a loss can ask that eyes, mouth
+and jaw stay where they are in the input. Not in the paper, which leaves pose and expression to the content
+loss.
 
-It looks at the face's box at 48 x 40 px, whatever the size of the crop: one network serves all sizes, and costs next to nothing beside VGG-19.
+It looks at the face's box at 48 x 40 px, whatever the size of the crop: one network serves all sizes, and
+costs next to nothing beside VGG-19.
 """
 
 import argparse
@@ -22,20 +26,20 @@ from jaxtyping import Float, UInt8
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from facehub.alignment import reference_landmarks
+from facehub.blending.alignment import reference_landmarks
 from facehub.errors import FaceHubError
-from facehub.frozen import frozen
+from facehub.networks.pretrained import load_frozen
 
 from . import losses
-from .material import held_out
-from .photos import Gallery, gather, joined
+from .data.dataset import held_out
+from .data.face_box import BOX, boxed
+from .data.gallery import MIRROR, Gallery, gather, joined
+from .flags import add_cache_flag
 from .precision import autocast
-from .reference import MIRROR
-from .style import BOX, boxed
 
 WEIGHTS = pathlib.Path(__file__).with_name("landmarks.safetensors")
 
-SEEN = (48, 40)
+INPUT_SIZE = (48, 40)
 """Height and width that the network looks at."""
 
 
@@ -47,27 +51,34 @@ class LandmarkNet(nn.Module):
         channels = (3, width, 2 * width, 4 * width)
         layers: list[nn.Module] = []
         for before, after in itertools.pairwise(channels):
-            layers += [nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(after), nn.SiLU()]
+            layers += [
+                nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.SiLU(),
+            ]
             layers += [nn.Conv2d(after, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.SiLU()]
-        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels[-1] * 6 * 5, 256), nn.SiLU(), nn.Linear(256, 136))
+        self.layers = nn.Sequential(
+            *layers, nn.Flatten(), nn.Linear(channels[-1] * 6 * 5, 256), nn.SiLU(), nn.Linear(256, 136)
+        )
         self.register_buffer("usual", reference_landmarks(128))
 
     def forward(self, box: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 68 2"]:
         """RGB in [0, 1]."""
-        if box.shape[-2:] != SEEN:
-            box = F.adaptive_avg_pool2d(box, SEEN)
+        if box.shape[-2:] != INPUT_SIZE:
+            box = F.adaptive_avg_pool2d(box, INPUT_SIZE)
         return self.get_buffer("usual") + 10 * self.layers(box - 0.5).float().unflatten(1, (68, 2))
 
 
 def read(file: pathlib.Path = WEIGHTS) -> LandmarkNet:
     """The trained network, frozen. Raises BadSetting when the file is not one of it."""
-    return frozen(LandmarkNet(), file, trained_by="python -m train.landmarks")
+    return load_frozen(LandmarkNet(), file, trained_by="python -m train.landmarks")
 
 
 def varied(
     crop: UInt8[Tensor, "n 3 128 128"], landmarks: Float[Tensor, "n 68 2"], choice: torch.Generator
 ) -> tuple[Float[Tensor, "n 3 48 40"], Float[Tensor, "n 68 2"]]:
-    """Boxes of the crops turned, scaled, shifted, mirrored, tinted, blurred and partly covered, and the landmarks moved alike."""
+    """Boxes of the crops turned, scaled, shifted, mirrored, tinted, blurred and partly covered, and the
+    landmarks moved alike."""
     n = len(crop)
 
     def drawn(*shape: int) -> Tensor:
@@ -75,10 +86,16 @@ def varied(
 
     mirror = torch.where(drawn() < 0, -1.0, 1.0)
     turn, scale, shift = drawn() * 0.25, 1 + drawn() * 0.14, drawn(2) * 0.12
-    linear = torch.stack([torch.cos(turn) * mirror, -torch.sin(turn), torch.sin(turn) * mirror, torch.cos(turn)], 1).reshape(n, 2, 2)
-    crop_from_box = torch.cat([linear * scale[:, None, None], shift[:, :, None]], 2)  # in grid_sample's units, from -1 to 1
+    linear = torch.stack(
+        [torch.cos(turn) * mirror, -torch.sin(turn), torch.sin(turn) * mirror, torch.cos(turn)], 1
+    ).reshape(n, 2, 2)
+    crop_from_box = torch.cat(
+        [linear * scale[:, None, None], shift[:, :, None]], 2
+    )  # in grid_sample's units, from -1 to 1
     top, bottom, left, right = BOX
-    grid = F.affine_grid(crop_from_box, [n, 3, 64, 64], align_corners=False)[:, top // 2 : bottom // 2, left // 2 : right // 2]
+    grid = F.affine_grid(crop_from_box, [n, 3, 64, 64], align_corners=False)[
+        :, top // 2 : bottom // 2, left // 2 : right // 2
+    ]
     box = F.grid_sample(F.avg_pool2d(crop.float() / 255, 2), grid, padding_mode="border", align_corners=False)
     inverse = torch.linalg.inv(linear * scale[:, None, None])
     unit = (landmarks + 0.5) / 64 - 1
@@ -94,7 +111,9 @@ def _covered(box: Float[Tensor, "n 3 h w"], choice: torch.Generator) -> Float[Te
     n, _, height, width = box.shape
     y, x = torch.arange(height)[:, None], torch.arange(width)
     middle, half = torch.rand(n, 2, 1, 1, generator=choice), torch.rand(n, 2, 1, 1, generator=choice) * 0.2
-    inside = ((y / height - middle[:, 0]).abs() < half[:, 0]) & ((x / width - middle[:, 1]).abs() < half[:, 1])
+    inside = ((y / height - middle[:, 0]).abs() < half[:, 0]) & (
+        (x / width - middle[:, 1]).abs() < half[:, 1]
+    )
     inside &= torch.rand(n, 1, 1, generator=choice) < 1 / 3
     return torch.where(inside[:, None], torch.rand(n, 3, 1, 1, generator=choice), box)
 
@@ -117,17 +136,29 @@ def train(faces: Gallery, *, steps: int, seed: int, batch: int = 64) -> Landmark
         optimiser.step()
         schedule.step()
         if step % 200 == 199:
-            print(f"step {step + 1} of {steps}: {loss.item():.2%} of the distance between the eyes", flush=True)
+            print(
+                f"step {step + 1} of {steps}: {loss.item():.2%} of the distance between the eyes", flush=True
+            )
     return network.eval().requires_grad_(False)
 
 
 @torch.inference_mode()
 def measure(network: LandmarkNet, faces: Gallery) -> dict[str, float]:
-    """How far the network is from dlib, in percent of the distance between the eyes, over faces as they are aligned."""
+    """How far the network is from dlib, in percent of the distance between the eyes, over faces as they are
+    aligned."""
     found = torch.cat([network(boxed(crop.float() / 255)) for crop in faces.crop.split(64)])
     error = (found - faces.landmarks).norm(dim=2) / losses.eyes_apart(faces.landmarks)[:, None] * 100
-    parts = {"all": slice(0, 68), "jaw": slice(0, 17), "brows": slice(17, 27), "nose": slice(27, 36), "eyes": slice(36, 48), "mouth": slice(48, 68)}
-    return {name: error[:, some].mean().item() for name, some in parts.items()} | {"median of all": error.mean(1).median().item()}
+    parts = {
+        "all": slice(0, 68),
+        "jaw": slice(0, 17),
+        "brows": slice(17, 27),
+        "nose": slice(27, 36),
+        "eyes": slice(36, 48),
+        "mouth": slice(48, 68),
+    }
+    return {name: error[:, some].mean().item() for name, some in parts.items()} | {
+        "median of all": error.mean(1).median().item()
+    }
 
 
 def _halved(values: Tensor) -> Tensor:
@@ -136,12 +167,21 @@ def _halved(values: Tensor) -> Tensor:
 
 
 def main() -> int:
-    flags = argparse.ArgumentParser(prog="python -m train.landmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("content", type=pathlib.Path, nargs="+", help="folder trees of photos, as for training; a tenth of the people is held out")
+    flags = argparse.ArgumentParser(
+        prog="python -m train.landmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    flags.add_argument(
+        "content",
+        type=pathlib.Path,
+        nargs="+",
+        help="folder trees of photos, as for training; a tenth of the people is held out",
+    )
     flags.add_argument("--out", type=pathlib.Path, default=WEIGHTS)
     flags.add_argument("--steps", type=int, default=2000)
     flags.add_argument("--seed", type=int, default=0)
-    flags.add_argument("--cache", type=pathlib.Path, default=pathlib.Path(".cache"), help="where aligned faces are kept (default: %(default)s)")
+    add_cache_flag(flags)
     arguments = flags.parse_args()
     try:
         begun = time.monotonic()
@@ -150,7 +190,9 @@ def main() -> int:
         network = train(faces[~kept], steps=arguments.steps, seed=arguments.seed)
         measured = measure(network, faces[kept])
         report = {
-            "percent_of_the_distance_between_the_eyes_from_dlib_on_strangers": {name: round(value, 3) for name, value in measured.items()},
+            "percent_of_the_distance_between_the_eyes_from_dlib_on_strangers": {
+                name: round(value, 3) for name, value in measured.items()
+            },
             "faces": {"learned_from": int((~kept).sum()), "strangers": int(kept.sum())},
             "data_sha256": hashlib.sha256(faces.crop.numpy().tobytes()).hexdigest(),
             "command": " ".join(["python -m train.landmarks", *map(shlex.quote, sys.argv[1:])]),

@@ -1,13 +1,16 @@
-"""`python -m train.lighting YALE --out train/lighting.safetensors`: the network that tells light from light, behind the light loss.
+"""`python -m train.lighting YALE --out train/lighting.safetensors`: the network that tells light from
+light, behind the light loss.
 
-A Siamese network (paper, section 3.2, equation 6 and Figure 4, whose layers it does not state) trained on Extended Yale B (Georghiades, Belhumeur and
-Kriegman 2001; Lee, Ho and Kriegman 2005): frontal faces under 64 flashes whose azimuth and elevation stand in the file names. Two faces count as
-lit alike when the same flash lit them, *whoever they are*, because the swap changes the person and must not change the light; as lit differently
-when the flashes stand 20 degrees or more apart. With one picture varied twice as the equal pair instead, 500 steps of seed 0 recognise 65 % of the
-strangers' equal pairs, with other people 99 % (80 % and 95 % of all pairs). People it is measured on are not among those it learns from.
+A Siamese network (paper, section 3.2, equation 6 and Figure 4, whose layers it does not state) trained on
+Extended Yale B (Georghiades, Belhumeur and Kriegman 2001; Lee, Ho and Kriegman 2005): frontal faces under
+64 flashes whose azimuth and elevation stand in the file names. Two faces count as lit alike when the same
+flash lit them, *whoever they are*, because the swap changes the person and must not change the light; as
+lit differently when the flashes stand 20 degrees or more apart. With one picture varied twice as the equal
+pair instead, 500 steps of seed 0 recognise 65 % of the strangers' equal pairs, with other people 99 % (80 %
+and 95 % of all pairs). People it is measured on are not among those it learns from.
 
-Light is a matter of large areas: the network sees 48 x 40 px of luminance between brows and chin, all that Yale's pictures hold, whatever the size of
-the crop: one network serves all sizes.
+Light is a matter of large areas: the network sees 48 x 40 px of luminance between brows and chin, all that
+Yale's pictures hold, whatever the size of the crop: one network serves all sizes.
 """
 
 import argparse
@@ -29,18 +32,19 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from facehub import image
-from facehub.alignment import reference_landmarks
+from facehub.blending.alignment import reference_landmarks
+from facehub.blending.filters import LUMA
+from facehub.detection.finder import Finder
 from facehub.errors import BadSetting, FaceHubError
-from facehub.faces import Finder
-from facehub.frozen import frozen
 from facehub.geometry import fit_affine, invert, warp
+from facehub.networks.pretrained import load_frozen
 
 from . import losses
-from .style import boxed
+from .data.face_box import boxed
 
 WEIGHTS = pathlib.Path(__file__).with_name("lighting.safetensors")
 
-SEEN = (48, 40)
+INPUT_SIZE = (48, 40)
 """Height and width that the network looks at."""
 
 INNER = (0.27, 0.77, 0.25, 0.75)
@@ -49,12 +53,10 @@ INNER = (0.27, 0.77, 0.25, 0.75)
 APART = 20.0
 """Degrees between two flashes from which on the light counts as different."""
 
-LUMA = (0.299, 0.587, 0.114)
-"""ITU-R BT.601."""
-
 
 class Lighting(nn.Module):
-    """Features of how a face is lit: mean squared difference about 1 between different lights, near 0 between equal ones."""
+    """Features of how a face is lit: mean squared difference about 1 between different lights, near 0
+    between equal ones."""
 
     def __init__(self):
         super().__init__()
@@ -67,35 +69,45 @@ class Lighting(nn.Module):
     def forward(self, box: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 64"]:
         """The face's box of crops (style.boxed), RGB in [0, 1]."""
         (height, width), (top, bottom, left, right) = box.shape[-2:], INNER
-        inner = box[:, :, round(top * height) : round(bottom * height), round(left * width) : round(right * width)]
+        inner = box[
+            :, :, round(top * height) : round(bottom * height), round(left * width) : round(right * width)
+        ]
         gray = torch.einsum("nchw,c->nhw", inner, inner.new_tensor(LUMA))[:, None]
-        return self.layers(F.adaptive_avg_pool2d(gray, SEEN) - 0.5)
+        return self.layers(F.adaptive_avg_pool2d(gray, INPUT_SIZE) - 0.5)
 
 
 def read(file: pathlib.Path = WEIGHTS) -> Lighting:
     """The trained network, frozen. Raises BadSetting when the file is not one of it."""
-    return frozen(Lighting(), file, trained_by="python -m train.lighting")
+    return load_frozen(Lighting(), file, trained_by="python -m train.lighting")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Lit:
+class LitFace:
     """Faces under known light, as the light loss sees them."""
 
     box: Float[Tensor, "faces 3 h w"]
     person: tuple[str, ...]
     direction: Float[Tensor, "faces 3"]
-    """Unit vectors to the flash; x to the picture's right (Yale's positive azimuths stand on the left of the picture), y down, z to the camera."""
+    """Unit vectors to the flash; x to the picture's right (Yale's positive azimuths stand on the left of
+    the picture), y down, z to the camera."""
 
-    def __getitem__(self, keep: Bool[Tensor, " faces"]) -> "Lit":
-        return Lit(self.box[keep], tuple(p for p, k in zip(self.person, keep.tolist(), strict=True) if k), self.direction[keep])
+    def __getitem__(self, keep: Bool[Tensor, " faces"]) -> "LitFace":
+        return LitFace(
+            self.box[keep],
+            tuple(p for p, k in zip(self.person, keep.tolist(), strict=True) if k),
+            self.direction[keep],
+        )
 
 
-def gather(folder: pathlib.Path, *, size: int) -> Lit:
-    """All faces below the folder, aligned through the landmarks of each person's picture under the frontal flash."""
+def gather(folder: pathlib.Path, *, size: int) -> LitFace:
+    """All faces below the folder, aligned through the landmarks of each person's picture under the frontal
+    flash."""
     finder = Finder(turn=False, min_score=-1.0)
     boxes, people, directions = [], [], []
     for person in sorted(p for p in folder.iterdir() if p.is_dir()):
-        files = [(f, m) for f in sorted(person.iterdir()) if (m := re.search(r"A([+-]\d+)E([+-]\d+)$", f.stem))]
+        files = [
+            (f, m) for f in sorted(person.iterdir()) if (m := re.search(r"A([+-]\d+)E([+-]\d+)$", f.stem))
+        ]
         frontal = next((f for f, m in files if int(m[1]) == 0 and int(m[2]) == 0), None)
         if frontal is None:
             continue
@@ -106,48 +118,76 @@ def gather(folder: pathlib.Path, *, size: int) -> Lit:
             continue
         photo_from_crop = invert(fit_affine(found.landmarks[:1] - margin, reference_landmarks(size)[None]))
         for file, angles in files:
-            crop = warp(image.read(file).photo[None], torch.zeros(1, dtype=torch.long), photo_from_crop, (size, size))
+            crop = warp(
+                image.read(file).photo[None], torch.zeros(1, dtype=torch.long), photo_from_crop, (size, size)
+            )
             azimuth, elevation = math.radians(int(angles[1])), math.radians(int(angles[2]))
             boxes.append(boxed(crop)[0])
             people.append(person.name)
-            directions.append((-math.sin(azimuth) * math.cos(elevation), -math.sin(elevation), math.cos(azimuth) * math.cos(elevation)))
+            directions.append(
+                (
+                    -math.sin(azimuth) * math.cos(elevation),
+                    -math.sin(elevation),
+                    math.cos(azimuth) * math.cos(elevation),
+                )
+            )
     if len(set(people)) < 4:
-        raise BadSetting(f"{folder} holds too few people of Extended Yale B: give the folder with yaleB01, yaleB02 ... in it.")
-    return Lit(torch.stack(boxes), tuple(people), torch.tensor(directions))
+        raise BadSetting(
+            f"{folder} holds too few people of Extended Yale B: give the folder with yaleB01, yaleB02 ... "
+            "in it."
+        )
+    return LitFace(torch.stack(boxes), tuple(people), torch.tensor(directions))
 
 
-def pairs(lit: Lit, count: int, choice: torch.Generator) -> tuple[Tensor, Tensor, Bool[Tensor, " count"]]:
+def pairs(lit: LitFace, count: int, choice: torch.Generator) -> tuple[Tensor, Tensor, Bool[Tensor, " count"]]:
     """Indices of two faces each, and whether one flash lit both: every second pair."""
     cosine = lit.direction @ lit.direction.T
-    same, apart = (cosine > 0.9999).float().fill_diagonal_(0), (cosine < math.cos(math.radians(APART))).float()
+    same, apart = (
+        (cosine > 0.9999).float().fill_diagonal_(0),
+        (cosine < math.cos(math.radians(APART))).float(),
+    )
     first = torch.randint(len(lit.box), (count,), generator=choice)
     alike = torch.arange(count) % 2 == 0
-    second = torch.multinomial(torch.where(alike[:, None], same[first], apart[first]) + 1e-12, 1, generator=choice)[:, 0]
+    second = torch.multinomial(
+        torch.where(alike[:, None], same[first], apart[first]) + 1e-12, 1, generator=choice
+    )[:, 0]
     return first, second, alike
 
 
-def varied(box: Float[Tensor, "n 3 h w"], choice: torch.Generator, mirror: Bool[Tensor, " n"]) -> Float[Tensor, "n 3 h w"]:
+def varied(
+    box: Float[Tensor, "n 3 h w"], choice: torch.Generator, mirror: Bool[Tensor, " n"]
+) -> Float[Tensor, "n 3 h w"]:
     """Shifted, scaled, blurred and of another exposure: what is not light."""
     n = len(box)
     scale = 1 + (torch.rand(n, generator=choice) - 0.5) * 0.16
     matrix = torch.zeros(n, 2, 3)
     matrix[:, 0, 0], matrix[:, 1, 1] = scale * torch.where(mirror, -1.0, 1.0), scale
     matrix[:, :, 2] = (torch.rand(n, 2, generator=choice) - 0.5) * 0.16
-    moved = F.grid_sample(box, F.affine_grid(matrix, list(box.shape), align_corners=False), padding_mode="border", align_corners=False)
+    moved = F.grid_sample(
+        box,
+        F.affine_grid(matrix, list(box.shape), align_corners=False),
+        padding_mode="border",
+        align_corners=False,
+    )
     blurred = F.avg_pool2d(moved, 5, 1, 2, count_include_pad=False)
     mixed = moved.lerp(blurred, torch.rand(n, 1, 1, 1, generator=choice))
     gain, gamma = (1 + (torch.rand(n, 1, 1, 1, generator=choice) - 0.5) * width for width in (0.4, 0.5))
-    return ((mixed * gain).clamp(1e-3, 1) ** gamma + 0.02 * torch.randn(mixed.shape, generator=choice)).clamp(0, 1)
+    return ((mixed * gain).clamp(1e-3, 1) ** gamma + 0.02 * torch.randn(mixed.shape, generator=choice)).clamp(
+        0, 1
+    )
 
 
-def contrastive(first: Float[Tensor, "n k"], second: Float[Tensor, "n k"], alike: Bool[Tensor, " n"]) -> Float[Tensor, ""]:
+def contrastive(
+    first: Float[Tensor, "n k"], second: Float[Tensor, "n k"], alike: Bool[Tensor, " n"]
+) -> Float[Tensor, ""]:
     """Hadsell, Chopra and LeCun, CVPR 2006, equation 4, with margin 1 on the root of equation 6."""
     distance = (losses.light(first, second) + 1e-8).sqrt()
     return torch.where(alike, distance.square(), (1 - distance).clamp(min=0).square()).mean()
 
 
-def train(lit: Lit, *, steps: int, seed: int, batch: int = 64) -> Lighting:
-    """`batch` pairs a step, half of them lit alike; both faces of a pair are mirrored or neither, which keeps what is said about their light."""
+def train(lit: LitFace, *, steps: int, seed: int, batch: int = 64) -> Lighting:
+    """`batch` pairs a step, half of them lit alike; both faces of a pair are mirrored or neither, which
+    keeps what is said about their light."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Lighting()
@@ -157,7 +197,11 @@ def train(lit: Lit, *, steps: int, seed: int, batch: int = 64) -> Lighting:
     for step in range(steps):
         first, second, alike = pairs(lit, batch, choice)
         mirror = torch.rand(batch, generator=choice) < 0.5
-        loss = contrastive(network(varied(lit.box[first], choice, mirror)), network(varied(lit.box[second], choice, mirror)), alike)
+        loss = contrastive(
+            network(varied(lit.box[first], choice, mirror)),
+            network(varied(lit.box[second], choice, mirror)),
+            alike,
+        )
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -168,8 +212,9 @@ def train(lit: Lit, *, steps: int, seed: int, batch: int = 64) -> Lighting:
 
 
 @torch.inference_mode()
-def measure(network: Lighting, lit: Lit, *, count: int = 4000, seed: int = 1) -> dict[str, float]:
-    """How often the network is right about pairs (distance below 1/2: alike), and the mean of equation 6 for both kinds."""
+def measure(network: Lighting, lit: LitFace, *, count: int = 4000, seed: int = 1) -> dict[str, float]:
+    """How often the network is right about pairs (distance below 1/2: alike), and the mean of equation 6
+    for both kinds."""
     first, second, alike = pairs(lit, count, torch.Generator().manual_seed(seed))
     features = network(lit.box)
     distance = losses.light(features[first], features[second])
@@ -184,7 +229,11 @@ def measure(network: Lighting, lit: Lit, *, count: int = 4000, seed: int = 1) ->
 
 
 def main() -> int:
-    flags = argparse.ArgumentParser(prog="python -m train.lighting", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags = argparse.ArgumentParser(
+        prog="python -m train.lighting",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     flags.add_argument("yale", type=pathlib.Path, help="the folder of Extended Yale B: one folder a person")
     flags.add_argument("--out", type=pathlib.Path, default=WEIGHTS)
     flags.add_argument("--steps", type=int, default=3000)
@@ -197,7 +246,10 @@ def main() -> int:
         unseen = set(people[::5])
         kept = torch.tensor([person in unseen for person in lit.person])
         network = train(lit[~kept], steps=arguments.steps, seed=arguments.seed)
-        accuracy = {"128": measure(network, lit[kept]), "256": measure(network, _of(gather(arguments.yale, size=256), unseen))}
+        accuracy = {
+            "128": measure(network, lit[kept]),
+            "256": measure(network, _of(gather(arguments.yale, size=256), unseen)),
+        }
         report = {
             "people_never_seen": sorted(unseen),
             "people_learned_from": [p for p in people if p not in unseen],
@@ -219,7 +271,7 @@ def main() -> int:
     return 0
 
 
-def _of(lit: Lit, people: set[str]) -> Lit:
+def _of(lit: LitFace, people: set[str]) -> LitFace:
     return lit[torch.tensor([person in people for person in lit.person])]
 
 

@@ -1,6 +1,8 @@
-"""`python -m train.pack OUT --faces N FOLDER...`: aligned faces of photo folders as files small enough to travel to a machine with a GPU.
+"""`python -m train.pack OUT --faces N FOLDER...`: aligned faces of photo folders as files small enough to
+travel to a machine with a GPU.
 
-There they stand in for the folders, and neither photos nor dlib are needed. The held-out people come along; `--faces` says how many of the rest.
+There they stand in for the folders, and neither photos nor dlib are needed. The held-out people come along;
+`--faces` says how many of the rest.
 """
 
 import argparse
@@ -11,8 +13,9 @@ import torch
 
 from facehub.errors import BadSetting, FaceHubError
 
-from .material import held_out
-from .photos import Gallery, gather, gather_person, write
+from .data.dataset import held_out
+from .data.gallery import Gallery, gather, gather_person, write
+from .flags import add_cache_flag
 
 
 def trimmed(gallery: Gallery, faces: int) -> Gallery:
@@ -23,13 +26,26 @@ def trimmed(gallery: Gallery, faces: int) -> Gallery:
 
 
 def main() -> int:
-    flags = argparse.ArgumentParser(prog="python -m train.pack", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("out", type=pathlib.Path, help="a folder for the files, one a photo folder, named like it")
+    flags = argparse.ArgumentParser(
+        prog="python -m train.pack", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    flags.add_argument(
+        "out", type=pathlib.Path, help="a folder for the files, one a photo folder, named like it"
+    )
     flags.add_argument("folders", nargs="+", type=pathlib.Path)
-    flags.add_argument("--person", action="store_true", help="each folder shows one person: keep that person's face of every photo")
-    flags.add_argument("--faces", type=int, default=10**9, help="at most so many faces besides the held-out people's (default: all)")
+    flags.add_argument(
+        "--person",
+        action="store_true",
+        help="each folder shows one person: keep that person's face of every photo",
+    )
+    flags.add_argument(
+        "--faces",
+        type=int,
+        default=10**9,
+        help="at most so many faces besides the held-out people's (default: all)",
+    )
     flags.add_argument("--size", type=int, default=128, help="side of the crops, px (default: %(default)s)")
-    flags.add_argument("--cache", type=pathlib.Path, default=pathlib.Path(".cache"), help="where aligned faces are kept (default: %(default)s)")
+    add_cache_flag(flags)
     arguments = flags.parse_args()
     try:
         if arguments.faces < 1:
@@ -41,7 +57,6 @@ def main() -> int:
             else:
                 gallery = trimmed(gather(folder, size=arguments.size, cache=arguments.cache), arguments.faces)
             file = arguments.out / f"{folder.name}.faces"
-            file.parent.mkdir(parents=True, exist_ok=True)
             write(file, gallery, missing)
             print(f"{file}: {len(gallery)} faces, {file.stat().st_size / 2**20:.1f} MiB")
     except FaceHubError as problem:

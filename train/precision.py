@@ -1,17 +1,12 @@
 """In which precision training computes: bfloat16 where the processor multiplies it, float32 elsewhere.
 
-A processor without such instructions imitates them: VGG-19 on 16 boxes takes 13.4 s in bfloat16 and 1.6 s in float32 on two AVX2 cores.
+A processor without such instructions imitates them: VGG-19 on 16 boxes takes 13.4 s in bfloat16 and 1.6 s
+in float32 on two AVX2 cores.
 """
 
 import torch
 
-
-def bf16_pays(device: torch.device) -> bool:
-    """Whether the device has instructions for bfloat16."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    able = getattr(torch.cpu, "get_capabilities", dict)()  # since torch 2.11; before, float32 is the safe choice
-    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+from facehub.networks.precision import bf16_pays
 
 
 def autocast(device: torch.device | str) -> torch.autocast:

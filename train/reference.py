@@ -1,8 +1,9 @@
 """The reference face: `python -m train.reference PHOTOS` writes facehub/reference.json.
 
-The landmarks of frontal faces are brought together by generalised Procrustes analysis (Gower 1975: similarity fits to the mean until the mean
-rests), the mean is made symmetric, and placed in the unit square so that eyes, nose tip, mouth and chin lie nearest to where
-the paper's Figure 2 has them. Departure: the face is centred at x = 0.5 (the figure has about 0.525), so that a crop's mirror image is a crop.
+The landmarks of frontal faces are brought together by generalised Procrustes analysis (Gower 1975:
+similarity fits to the mean until the mean rests), the mean is made symmetric, and placed in the unit square
+so that eyes, nose tip, mouth and chin lie nearest to where the paper's Figure 2 has them. Departure: the
+face is centred at x = 0.5 (the figure has about 0.525), so that a crop's mirror image is a crop.
 """
 
 import argparse
@@ -14,14 +15,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from facehub import image
-from facehub.faces import Finder
+from facehub.detection.finder import Finder
+from facehub.formats import READ_SUFFIXES
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif"}
-"""Photos that training looks at."""
-
-MIRROR = [*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1)]
-MIRROR += [45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40, *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), 67, 66, 65]
-"""Index of each landmark's mirror image."""
+from .data.gallery import MIRROR
 
 ANCHORS = {"eyes": 0.4925, "nose tip": 0.625, "mouth": 0.75, "chin": 0.935}
 """Heights in units of the crop, read off the paper's Figure 2."""
@@ -45,10 +42,18 @@ def symmetric_mean(landmarks: Float[Tensor, "faces 68 2"], *, rounds: int = 20) 
 
 
 def placed(mean: Float[Tensor, "68 2"]) -> Float[Tensor, "68 2"]:
-    """The mean in units of the crop: eye distance as in the paper, heights by least squares to the anchors, centred at x = 0.5."""
+    """The mean in units of the crop: eye distance as in the paper, heights by least squares to the anchors,
+    centred at x = 0.5."""
     eyes = (mean[36:42].mean(0), mean[42:48].mean(0))
     scaled = mean * (EYE_DISTANCE / (eyes[1] - eyes[0]).norm())
-    heights = torch.stack([scaled[36:48, 1].mean(), scaled[33, 1] * 0.5 + scaled[30, 1] * 0.5, scaled[48:68, 1].mean(), scaled[8, 1]])
+    heights = torch.stack(
+        [
+            scaled[36:48, 1].mean(),
+            scaled[33, 1] * 0.5 + scaled[30, 1] * 0.5,
+            scaled[48:68, 1].mean(),
+            scaled[8, 1],
+        ]
+    )
     shift = (heights.new_tensor(list(ANCHORS.values())) - heights).mean()
     return torch.stack([scaled[:, 0] - scaled[:, 0].mean() + 0.5, scaled[:, 1] + shift], dim=1)
 
@@ -61,14 +66,16 @@ def main() -> None:
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("facehub/reference.json"))
     arguments = parser.parse_args()
     finder = Finder(turn=False)
-    paths = sorted(p for p in arguments.photos.glob(arguments.pattern) if p.suffix.lower() in SUFFIXES)
+    paths = sorted(p for p in arguments.photos.glob(arguments.pattern) if p.suffix.lower() in READ_SUFFIXES)
     faces = [finder(image.read(path).photo[None]).landmarks[:1] for path in paths]
     reference = placed(symmetric_mean(torch.cat(faces).double()))
     record = {
         "what": "68 landmarks of the frontal reference face, (x, y) in units of the crop, x right, y down",
         "origin": arguments.origin,
         "faces": len(faces),
-        "command": f"python -m train.reference PHOTOS --pattern '{arguments.pattern}' --origin '{arguments.origin}'",
+        "command": (
+            f"python -m train.reference PHOTOS --pattern '{arguments.pattern}' --origin '{arguments.origin}'"
+        ),
         "landmarks": [[round(v, 5) for v in point] for point in reference.tolist()],
     }
     arguments.out.write_text(json.dumps(record, indent=1) + "\n")

@@ -1,0 +1,61 @@
+"""What tells painted patches from photographed ones: a patch discriminator that sees the picture's detail by
+itself.
+
+PatchGAN (Isola et al., CVPR 2017, https://arxiv.org/abs/1611.07004) with spectral normalisation (Miyato et
+al., ICLR 2018) and the hinge loss (Lim and Ye 2017). Beside the picture it is given a multiple of its
+high-pass: blur is plain to see from the first step on, and colours, which the pixel losses settle, count for
+less.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from facehub.blending.filters import luma
+
+HIGH_PASS_GAIN = 6.0
+"""By how much the high-pass is multiplied. With 16, and verdicts that reach the hinge in few steps, the
+generator answers with combs and grids in place of hair and lips."""
+
+
+class PatchDiscriminator(nn.Module):
+    """Pictures in [0, 1] -> one verdict for each place, positive for photographed."""
+
+    def __init__(self, channels: int = 56, *, detail_only: bool = False):
+        """`detail_only`: sees only the luma's high-pass, for patches whose colours are another's."""
+        super().__init__()
+        self.detail_only = detail_only
+        norm, inputs = nn.utils.spectral_norm, 1 if detail_only else 6
+        steps = ((inputs, 1, 4, 2), (channels, 2, 4, 2), (2 * channels, 3, 3, 1))
+        layers: list[nn.Module] = []
+        for entering, times, side, stride in steps:
+            layers += [norm(nn.Conv2d(entering, times * channels, side, stride, 1)), nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers, norm(nn.Conv2d(3 * channels, 1, 3, 1, 1)))
+
+    def forward(self, picture: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 1 y x"]:
+        if self.detail_only:
+            return self.layers(HIGH_PASS_GAIN * high_pass(luma(picture)))
+        return self.layers(torch.cat([picture * 2 - 1, HIGH_PASS_GAIN * high_pass(picture)], 1))
+
+
+def high_pass(picture: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+    """The picture less its 5 x 5 mean."""
+    return picture - F.avg_pool2d(F.pad(picture, (2, 2, 2, 2), mode="replicate"), 5, 1)
+
+
+def mean_inside(verdict: Float[Tensor, "n 1 y x"], mask: Float[Tensor, "n 1 h w"]) -> Float[Tensor, ""]:
+    """The mean of what lies in the masks of all faces."""
+    weight = F.adaptive_avg_pool2d(mask.float(), (verdict.shape[-2], verdict.shape[-1]))
+    return (verdict.float() * weight).sum() / weight.sum().clamp(min=1)
+
+
+def hinge(
+    real: Float[Tensor, "n 1 y x"],
+    made: Float[Tensor, "m 1 y x"],
+    real_mask: Float[Tensor, "n 1 h w"],
+    made_mask: Float[Tensor, "m 1 h w"],
+) -> Float[Tensor, ""]:
+    """The discriminator's own loss: 2 when it cannot tell, 0 when it is sure."""
+    sure_of_real, sure_of_made = F.relu(1 - real.float()), F.relu(1 + made.float())
+    return mean_inside(sure_of_real, real_mask) + mean_inside(sure_of_made, made_mask)
