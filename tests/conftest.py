@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import random
+import secrets
 import signal
 import sys
 import tempfile
@@ -11,26 +13,55 @@ from typing import NamedTuple
 
 import pytest
 
-# huggingface_hub reads them when it is imported: no token of whoever runs the tests, no cache of theirs, no report to anyone.
-os.environ |= {"HF_HOME": tempfile.mkdtemp(prefix="facehub-tests-"), "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", "FACEHUB_WITHDRAWN", "FACEHUB_CACHE"):
+# huggingface_hub and gradio read these: no token or cache of whoever runs the tests, no telemetry.
+os.environ |= {
+    "HF_HOME": tempfile.mkdtemp(prefix="facehub-tests-"),
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "GRADIO_ANALYTICS_ENABLED": "False",
+}
+for name in (
+    "HF_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
+    "HF_ENDPOINT",
+    "HF_HUB_OFFLINE",
+    "FACEHUB_WITHDRAWN",
+    "FACEHUB_CACHE",
+):
     os.environ.pop(name, None)
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background: trainings that tests stop at once would not hear of it either
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # as in a shell's background: trainings that tests stop at once would not hear of it either
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ["OMP_NUM_THREADS"] = "1"  # a worker for each core is enough; their threads would wait for each other
+    os.environ["OMP_NUM_THREADS"] = (
+        "1"  # a worker for each core is enough; their threads would wait for each other
+    )
 
 import torch  # noqa: E402
 
-from facehub import image, waiting  # noqa: E402
+from facehub import image  # noqa: E402
+from facehub.hub import watchdog  # noqa: E402
 from tests.loopback import LoopbackHub  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parent.parent
 
 
+LONG = {"test_app.py", "test_package.py", "test_fuzz.py", "test_live.py", "test_loop.py", "test_evaluate.py"}
+"""Files of tests that start programs or train."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with long tests first: a worker with one of them left at the end would be alone."""
+    browsers = {item.path for item in items if "driver" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path not in browsers and item.path.name not in LONG)
+
+
 @pytest.fixture(autouse=True)
-def seeded():
+def seeded(monkeypatch):
+    """The same chance in every run, also in the numbers of watermarks."""
     torch.manual_seed(0)
+    monkeypatch.setattr(secrets, "randbits", random.Random(0).getrandbits)
 
 
 @pytest.fixture
@@ -39,7 +70,9 @@ def loopback():
     with LoopbackHub() as hub:
         yield hub
         hub.heal()
-        for thread in [t for t in threading.enumerate() if t.name == waiting.THREAD]:  # given up, but still at it: its client would retry a dead hub
+        for thread in [
+            t for t in threading.enumerate() if t.name == watchdog.THREAD
+        ]:  # given up, but still at it: its client would retry a dead hub
             thread.join(30)
     assert hub.complaints == []
 
@@ -54,7 +87,7 @@ class Done(NamedTuple):
 
 @pytest.fixture
 def command(monkeypatch, capsys) -> Callable[..., Done]:
-    """`python -m facehub ...` in this process: for what ends in a sentence, where starting a program would be most of the test."""
+    """Run `python -m facehub ...` in this process, which is much faster than starting a program."""
     from facehub.__main__ import main
 
     def run(*arguments: object) -> Done:

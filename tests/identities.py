@@ -4,8 +4,8 @@ import pathlib
 
 import torch
 
-from facehub.generators import Generator
-from facehub.identity import save
+from facehub.identity.folder import save
+from facehub.networks.generator import Generator
 
 CONSENT = {
     "basis": "synthetic",

@@ -1,4 +1,4 @@
-"""The fuzzer in small: a few inputs for each target that needs no server; and that it sees what must not be."""
+"""The fuzzer in small: a few inputs per target that needs no server; and it reports what must not happen."""
 
 import contextlib
 import os
@@ -15,8 +15,12 @@ from tests.fuzz.mutate import spoiled
 from tests.fuzz.targets import TARGETS
 from tests.fuzz.worker import Outcome, Watch, an_input, one
 
-FEW = {"picture": 160, "film": 30, "check": 15, "resigned": 6, "weights": 25} | dict.fromkeys(
-    ("config", "consent", "metrics", "header", "files", "withdrawals"), 60
+FEW = (
+    {"picture": 160, "film": 14, "check": 15, "resigned": 6, "weights": 25}
+    | dict.fromkeys(
+        ("config", "consent", "metrics", "header", "files", "withdrawals", "card", "compressed"), 60
+    )
+    | dict.fromkeys(("packet", "checkpoint", "log", "consent_record"), 40)
 )
 """Inputs each; the first are the seeds as they are. `scripts/fuzz` feeds those that talk to a server, too."""
 
@@ -33,7 +37,11 @@ def test_spoiled_inputs_are_taken_or_refused_in_a_sentence(name, watch, tmp_path
         for number in range(FEW[name]):
             folder = tmp_path / str(number)
             folder.mkdir()
-            outcome = judged(one(run, an_input(wholes, 5, number), folder, number, watch, tmp_path), target.seconds, target.memory_mb)
+            outcome = judged(
+                one(run, an_input(wholes, 5, number), folder, number, watch, tmp_path),
+                target.seconds,
+                target.memory_mb,
+            )
             assert outcome.finding == "", number
 
 
@@ -116,7 +124,14 @@ def test_what_must_not_be_is_found(planted, finding, watch, tmp_path):
 
 def test_what_costs_too_much_is_found(watch, tmp_path):
     held = []
-    outcome = one(lambda data, folder: held.append(bytearray(os.urandom(1) * 80_000_000)), b"", tmp_path, 0, watch, tmp_path)
+    outcome = one(
+        lambda data, folder: held.append(bytearray(os.urandom(1) * 80_000_000)),
+        b"",
+        tmp_path,
+        0,
+        watch,
+        tmp_path,
+    )
     assert outcome.memory_mb > 60
     assert "too much" in judged(outcome, 20.0, 50.0).finding
     assert judged(outcome, 20.0, 500.0).finding == ""
@@ -124,7 +139,9 @@ def test_what_costs_too_much_is_found(watch, tmp_path):
 
 
 def test_findings_are_kept_with_their_input(tmp_path):
-    found = kept("header", [Outcome(7, 0.0, 0.0, "", "a crash"), Outcome(8, 0.0, 0.0, "Refused.", "")], 5, tmp_path)
+    found = kept(
+        "header", [Outcome(7, 0.0, 0.0, "", "a crash"), Outcome(8, 0.0, 0.0, "Refused.", "")], 5, tmp_path
+    )
     assert [outcome.number for outcome in found] == [7]
     assert (tmp_path / "header-5-7").read_bytes() == an_input(TARGETS["header"].seeds(), 5, 7)
     assert (tmp_path / "header-5-7.txt").read_text() == "a crash"
@@ -137,7 +154,9 @@ def test_the_shares_add_up():
 def test_spoiling_never_fails():
     import random
 
-    for number in range(2000):
+    for number in range(500):
         chance = random.Random(number)
-        data = chance.choice((b"", b"x", b"{}", b'{"a": [1, 2, {"b": null}]}', b"[" * 9, seeds.png_of(90, 70)))
+        data = chance.choice(
+            (b"", b"x", b"{}", b'{"a": [1, 2, {"b": null}]}', b"[" * 9, seeds.png_of(90, 70))
+        )
         assert isinstance(spoiled(data, chance, [b"", b"abc"]), bytes)

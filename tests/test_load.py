@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 
 from benchmarks import load
-from demo.handlers import Handlers
+from demo.handlers.swap import Handlers
 from demo.page import build
 from facehub import image
-from facehub.provenance import Marks
+from facehub.marks.origin import Marks
 
 from .demo.conftest import handlers, identities, loads, served, swapper  # noqa: F401 -- fixtures
 
@@ -63,7 +63,7 @@ def test_answers_that_are_mixed_up_are_counted(url, handlers: Handlers, face, mo
         first.append(read(source, **options))
         return first[0]
 
-    monkeypatch.setattr("demo.handlers.image.read", always_the_first)
+    monkeypatch.setattr("demo.handlers.swap.image.read", always_the_first)
     assert crowded(url, face, 4).mixed > 0
 
 

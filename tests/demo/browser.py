@@ -1,4 +1,5 @@
-"""Somebody at a real browser. Screenshots are kept in .runs/artefacts for whoever wants to see what was seen."""
+"""Somebody at a real browser. Screenshots are kept in .runs/artefacts for whoever wants to see what was
+seen."""
 
 import builtins
 import json
@@ -10,15 +11,24 @@ import pytest
 
 from facehub import image
 
-selenium = pytest.importorskip("selenium", reason="the browser tests drive Chromium through selenium: pip install selenium")
+selenium = pytest.importorskip(
+    "selenium", reason="the browser tests drive Chromium through selenium: pip install selenium"
+)
 
 from selenium import webdriver  # noqa: E402
-from selenium.common.exceptions import StaleElementReferenceException  # noqa: E402
+from selenium.common.exceptions import (  # noqa: E402
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    InvalidElementStateException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-needs_chromium = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="Chromium and chromedriver are not installed")
+needs_chromium = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason="Chromium and chromedriver are not installed"
+)
 
 ARTEFACTS = Path(__file__).parents[2] / ".runs" / "artefacts"
 
@@ -37,32 +47,76 @@ FLAGS = [
 ]
 
 
+PASSING = (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    InvalidElementStateException,
+    StaleElementReferenceException,
+)
+"""Errors of an element that the page is still replacing or moving: find it again, and try again."""
+
+
 class Visitor:
-    """Somebody at a browser: looks for things by CSS, waits until they are there."""
+    """A visitor in a browser. Every method finds its element and acts on it inside one retry."""
 
     def __init__(self, driver: webdriver.Chrome, url: str):
         self.driver, self.url = driver, url
         driver.get(url)
         self.see("#go")
 
-    def wait(self, condition: Callable, seconds: float = 40):
-        """What a condition comes to once it holds; parts that the page replaces meanwhile are looked for again."""
-        waiting = WebDriverWait(self.driver, seconds, poll_frequency=0.05, ignored_exceptions=[StaleElementReferenceException])
+    def wait(self, condition: Callable, seconds: float = 60):
+        """Return the condition's value once it is true. Elements that the page replaces meanwhile are found
+        again."""
+        waiting = WebDriverWait(self.driver, seconds, poll_frequency=0.05, ignored_exceptions=list(PASSING))
         return waiting.until(lambda _: condition())
 
     def all(self, selector: str) -> list:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
+    def displayed(self, selector: str):
+        """The first element that is displayed now, or None."""
+        return next((element for element in self.all(selector) if element.is_displayed()), None)
+
     def see(self, selector: str):
-        return self.wait(lambda: next((element for element in self.all(selector) if element.is_displayed()), None))
+        """Wait for an element to be displayed. Act on it with `act`: this one may be replaced at any time."""
+        return self.wait(lambda: self.displayed(selector))
+
+    def act(self, selector: str, action: Callable):
+        """Find a displayed element and return `action(element)`, both again for as long as the page
+        replaces it."""
+
+        def found_and_done() -> tuple | None:
+            element = self.displayed(selector)
+            return (action(element),) if element else None
+
+        return self.wait(found_and_done)[0]
+
+    def text(self, selector: str) -> str:
+        return self.act(selector, lambda element: element.text)
+
+    def says(self, selector: str, words: str) -> str:
+        """Wait until an element's text contains these words; return the text."""
+
+        def said() -> str | None:
+            element = self.displayed(selector)
+            text = element.text if element else ""
+            return text if words in text else None
+
+        return self.wait(said)
+
+    def value(self, selector: str) -> str:
+        """Content of a text field."""
+        return self.act(f"{selector} input, {selector} textarea", lambda field: field.get_attribute("value"))
 
     def click(self, selector: str) -> None:
-        element = self.see(selector)
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-        element.click()
+        def press(element) -> None:
+            self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+            element.click()
+
+        self.act(selector, press)
 
     def open(self, tab: str) -> None:
-        """Goes to a tab, which a page that is too narrow for all of them keeps in a menu."""
+        """Open a tab, also from the menu that holds some on a narrow page."""
 
         def reached() -> bool:
             for button in self.all("button[role=tab]"):
@@ -83,19 +137,66 @@ class Visitor:
         self.wait(reached)
 
     def type(self, selector: str, text: str) -> None:
-        """Into a field, instead of what is there."""
-        field = self.see(f"{selector} input, {selector} textarea")
-        field.clear()
-        field.send_keys(text)
+        """Put a text into a field in place of what is there, until the field has it."""
+        field = f"{selector} input, {selector} textarea"
+
+        def put(element) -> bool:
+            element.clear()
+            element.send_keys(text)
+            return element.get_attribute("value") == text
+
+        self.wait(lambda: self.act(field, put))
+
+    def choose(self, selector: str, index: int) -> None:
+        """Open a drop-down and take an option; again where the page closed the list meanwhile."""
+
+        def chosen() -> bool:
+            options = [option for option in self.all("ul[role=listbox] li") if option.is_displayed()]
+            if len(options) <= index:
+                self.click(f"{selector} input")
+                return False
+            options[index].click()
+            return True
+
+        self.wait(chosen)
+
+    def choose_identity(self, title: str, selector: str = "#identities") -> None:
+        """Click an identity's card, until it is the chosen one."""
+
+        def chosen() -> bool:
+            for card in self.all(f"{selector} .card"):
+                if title in card.text:
+                    self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", card)
+                    radio = card.find_element(By.TAG_NAME, "input")
+                    if not radio.is_selected():
+                        card.click()
+                    return radio.is_selected()
+            return False
+
+        self.wait(chosen)
+
+    def send(self, selector: str, *files: Path) -> None:
+        """Give files to an upload's input, which need not be displayed."""
+
+        def sent() -> bool:
+            inputs = self.all(f"{selector} input[type=file]")
+            if inputs:
+                inputs[0].send_keys("\n".join(map(str, files)))
+            return bool(inputs)
+
+        self.wait(sent)
 
     def upload(self, file: Path) -> None:
-        self.wait(lambda: self.all("#photo input[type=file]"))[0].send_keys(str(file))
+        self.send("#photo", file)
 
     def picture(self, selector: str, but: str | None = None) -> str:
-        """Address of a picture that has arrived and can be drawn; `but` is one that is to be gone."""
+        """Address of a picture that has been loaded; wait while it is still `but`."""
 
         def arrived() -> str | None:
-            script = "const i = document.querySelector(arguments[0]); return i && i.complete && i.naturalWidth > 0 ? i.src : null"
+            script = (
+                "const i = document.querySelector(arguments[0]);"
+                "return i && i.complete && i.naturalWidth > 0 ? i.src : null"
+            )
             source = self.driver.execute_script(script, f"{selector} img")
             return source if source != but else None
 
@@ -114,8 +215,8 @@ class Visitor:
         return image.read(self.bytes(selector)).photo.int()
 
     def sentence(self) -> str:
-        """The toast's. While it fades in it is there, but has no text yet."""
-        return self.wait(lambda: self.see("[data-testid=toast-body]").text)
+        """The toast's text. While it fades in it has none yet."""
+        return self.wait(lambda: self.text("[data-testid=toast-body]"))
 
     def resize(self, width: int, height: int) -> None:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}

@@ -1,4 +1,5 @@
-"""A page with two identities whose networks answer what the test wants, and a finder that needs no photo of a person."""
+"""A page with two identities whose networks answer what the test wants, and a finder that needs no photo of a
+person."""
 
 import contextlib
 import os
@@ -12,21 +13,22 @@ import gradio as gr
 import pytest
 import torch
 
-from demo.handlers import Handlers
-from demo.hub_handlers import HubHandlers
-from demo.jobs import Jobs
-from demo.outlook import Outlook
-from demo.page import LOOK, build
-from demo.runs import Tools
-from demo.train_handlers import TrainHandlers
-from demo.visits import Visits
+from demo.handlers.hub import HubHandlers
+from demo.handlers.swap import Handlers
+from demo.handlers.train import TrainHandlers
+from demo.page import LAUNCH_OPTIONS, build
+from demo.server.sessions import SessionFiles
+from demo.training.eta import TimeEstimate
+from demo.training.jobs import Jobs
+from demo.training.records import TrainingAssets
 from facehub import image
-from facehub.alignment import reference_face
-from facehub.generators import Generator
-from facehub.hub import Hub
-from facehub.identity import Identity, read, save
-from facehub.swap import Swapper
-from facehub.types import Found
+from facehub.blending.alignment import reference_face
+from facehub.hub.api import Hub
+from facehub.identity.folder import Identity, read, save
+from facehub.networks.generator import Generator
+from facehub.swapper import Swapper
+from facehub.training_progress import Stage
+from facehub.types import Detections
 from tests.identities import make
 
 
@@ -44,14 +46,15 @@ class Paint(Generator):
 
 
 class TwoFaces:
-    """Stands in for a finder: every photo shows a face of 90 px on its left and one of 45 px on its right, unless it is black."""
+    """Stands in for a finder: every photo shows a face of 90 px on its left and one of 45 px on its right,
+    unless it is black."""
 
     def __call__(self, photos):
         height, width = photos.shape[-2:]
         large = reference_face() * 90 + torch.tensor([width * 0.05, height * 0.2])
         small = reference_face() * 45 + torch.tensor([width * 0.65, height * 0.3])
         landmarks = torch.stack([large, small]) if photos.any() else torch.empty(0, 68, 2)
-        return Found(landmarks=landmarks, photo=torch.zeros(len(landmarks), dtype=torch.long))
+        return Detections(landmarks=landmarks, photo=torch.zeros(len(landmarks), dtype=torch.long))
 
 
 CONSENT = {
@@ -78,7 +81,15 @@ def identities(tmp_path_factory) -> list[Identity]:
     for name, colour in COLOURS.items():
         samples = {"sample": photo_of(tuple(round(255 * c) for c in colour))}
         title = f"{name.title()} <b>Example</b>"
-        save(root / name, generator=Generator(128), title=title, consent=CONSENT, metrics={}, training={}, samples=samples)
+        save(
+            root / name,
+            generator=Generator(128),
+            title=title,
+            consent=CONSENT,
+            metrics={},
+            training={},
+            samples=samples,
+        )
     return [read(root / name) for name in COLOURS]
 
 
@@ -106,7 +117,7 @@ def handlers(identities, swapper, tmp_path, monkeypatch) -> Handlers:
     monkeypatch.setenv("GRADIO_HEARTBEAT_INTERVAL", "0.5")
     example = tmp_path / "example.png"
     image.write(example, photo_of((200, 180, 160)), generated=False)
-    return Handlers(identities, swapper, Visits(uploads, grace_seconds=0.0), examples=[example])
+    return Handlers(identities, swapper, SessionFiles(uploads, grace_seconds=0.0), examples=[example])
 
 
 @pytest.fixture
@@ -133,7 +144,9 @@ def served(page: gr.Blocks) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    _, url, _ = page.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **LOOK)
+    _, url, _ = page.launch(
+        server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **LAUNCH_OPTIONS
+    )
     try:
         yield url
     finally:
@@ -167,8 +180,14 @@ def jobs(tmp_path, identities, monkeypatch) -> Iterator[Jobs]:
     content = tmp_path / "lent by the operator" / "lfw"
     content.mkdir(parents=True)
     python = [sys.executable, "-m"]
-    outlook = Outlook({"Optimised faces": 10, "imitate at half size": 10, "imitate": 10, "losses": 6})
-    made = Jobs(tmp_path / "runs", Tools(content=(content,)), outlook, train=[*python, "tests.demo.trainer"], look=[*python, "tests.demo.looker"])
+    estimate = TimeEstimate({Stage.GATHER: 10, Stage.PAIRS: 6})
+    made = Jobs(
+        tmp_path / "runs",
+        TrainingAssets(content=(content,)),
+        estimate,
+        train=[*python, "tests.demo.trainer"],
+        inspect=[*python, "tests.demo.looker"],
+    )
     yield made
     made.close()
 
@@ -188,7 +207,10 @@ def hub_handlers(loopback, handlers, tmp_path) -> HubHandlers:
 @pytest.fixture
 def public(loopback, tmp_path) -> dict[str, str]:
     """Two identities that anybody may pull: ada/ada and ada/ben, and their commits."""
-    folders = {name: make(tmp_path / "published" / name, size=128, title=f"{name.title()} Random") for name in ("ada", "ben")}
+    folders = {
+        name: make(tmp_path / "published" / name, size=128, title=f"{name.title()} Random")
+        for name in ("ada", "ben")
+    }
     return {name: loopback.put(f"ada/{name}", folder).oid for name, folder in folders.items()}
 
 
@@ -201,7 +223,11 @@ def snapshots(tmp_path) -> Callable[[int, int], list[Path]]:
         folder.mkdir(exist_ok=True)
         files = [folder / f"Zoë at the sea {number}.png" for number in range(usable + black)]
         for number, file in enumerate(files):
-            image.write(file, photo_of((200, 180, 160) if number < usable else (0, 0, 0), height=64, width=80), generated=False)
+            image.write(
+                file,
+                photo_of((200, 180, 160) if number < usable else (0, 0, 0), height=64, width=80),
+                generated=False,
+            )
         return files
 
     return make
@@ -229,3 +255,18 @@ def eventually(condition: Callable[[], object], seconds: float = 20.0) -> object
 def url(handlers) -> Iterator[str]:
     with served(build(handlers)) as address:
         yield address
+
+
+@pytest.fixture
+def visitor(driver, url):
+    """Somebody at the page, in a browser."""
+    from .browser import Visitor
+
+    return Visitor(driver, url)
+
+
+@pytest.fixture
+def photo(tmp_path) -> Path:
+    path = tmp_path / "mine.png"
+    image.write(path, photo_of((90, 160, 120), height=300, width=400), generated=False)
+    return path

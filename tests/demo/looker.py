@@ -1,11 +1,13 @@
-"""Stands in for `python -m train.photos`: a photo is kept unless it is black, which shows no face, or no picture. All black: it gives up."""
+"""Stands in for `python -m train.photos --progress json`: a photo is kept unless it is black, which shows
+no face, or no picture. All black: it gives up."""
 
 import argparse
 import json
 import pathlib
-import sys
 
 import PIL.Image
+
+from facehub.training_progress import Progress, Stage
 
 
 def main() -> int:
@@ -13,6 +15,7 @@ def main() -> int:
     flags.add_argument("photos", type=pathlib.Path)
     flags.add_argument("--report", type=pathlib.Path, required=True)
     flags.add_argument("--cache", required=True)
+    flags.add_argument("--progress", choices=["json"], required=True)
     arguments = flags.parse_args()
     rows = []
     for done, path in enumerate(photos := sorted(arguments.photos.iterdir()), 1):
@@ -22,13 +25,17 @@ def main() -> int:
         except OSError:
             reason = f"{path.name} is not a picture that can be opened"
         rows.append({"name": path.name, "kept": not reason, "reason": reason})
-        print(f"\r{done} of {len(photos)} photos looked at", end="\n" if done == len(photos) else "", file=sys.stderr, flush=True)
+        print(Progress(stage=Stage.GATHER, step=done, steps=len(photos)).to_json(), flush=True)
     if not any(row["kept"] for row in rows):
-        print("No photo in photos shows a face: give photos in which the face is upright.", file=sys.stderr)
+        print(Progress(error="No photo shows a face: give photos in which the face is upright.").to_json())
         return 1
     arguments.report.mkdir(exist_ok=True)
     kept = sum(row["kept"] for row in rows)
-    warnings = [] if kept >= 40 else [f"Only {kept} of the photos can be used, but at least 40 are wanted: add photos."]
+    warnings = (
+        []
+        if kept >= 40
+        else [f"Only {kept} of the photos can be used, but at least 40 are wanted: add photos."]
+    )
     (arguments.report / "photos.json").write_text(json.dumps({"warnings": warnings, "photos": rows}))
     return 0
 

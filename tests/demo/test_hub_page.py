@@ -3,8 +3,8 @@
 import pytest
 
 from demo.page import build
-from facehub.hub import Hub
-from facehub.provenance import read_mark
+from facehub.hub.api import Hub
+from facehub.image import read_statement
 from tests.identities import make
 from tests.loopback import LoopbackHub
 
@@ -27,7 +27,9 @@ def cards(visitor) -> list[str]:
 
 
 def test_search_look_use_compare_and_send_the_link(driver, url, public, swapper, handlers, loads):
-    handlers._swapper = lambda one: swapper(handlers.identities["ada"] if "Ada" in one.title else handlers.identities["ben"])
+    handlers._swapper = lambda one: swapper(
+        handlers.identities["ada"] if "Ada" in one.title else handlers.identities["ben"]
+    )
     visitor = Visitor(driver, url)
     visitor.open("Find a face")
     visitor.wait(lambda: len(cards(visitor)) == 2)
@@ -35,7 +37,7 @@ def test_search_look_use_compare_and_send_the_link(driver, url, public, swapper,
     visitor.click("#search-go")
     visitor.wait(lambda: [card.split("\n")[0] for card in cards(visitor)] == ["Ben Random"])
     visitor.click("#found .gallery-item button")
-    about = visitor.see(".looked").text
+    about = visitor.text(".details")
     for told in ("ada/ben", "A face that belongs to nobody", "Apache-2.0", public["ben"][:7]):
         assert told in about
     visitor.picture("#found-samples")
@@ -43,27 +45,38 @@ def test_search_look_use_compare_and_send_the_link(driver, url, public, swapper,
     visitor.photograph("hub-looked", width=390)
     assert driver.execute_script("return document.documentElement.scrollWidth") <= 390
     visitor.resize(1280, 900)
+    visitor.click("#found-samples button")
+    visitor.see("#found-samples .preview")
+    visitor.photograph("hub-sample")
+    visitor.type("#search", "ada")
+    visitor.choose("#hub-sort", 1)
+    visitor.wait(lambda: len(cards(visitor)) == 2)
+    visitor.says("#details", "Choose a face")
+    assert not visitor.all("#found-samples img"), "nothing stays of the face that was chosen before"
+    visitor.wait(lambda: cards(visitor)[0].startswith("Ben Random"))
+    visitor.click("#found .gallery-item button")
+    visitor.says("#details", "Publisher")
     visitor.click("#use")
-    visitor.wait(lambda: "ada" in visitor.see("#introduced").text)
-    link = visitor.see("#link input, #link textarea").get_attribute("value")
-    assert link == f"{url}?identity=ada/ben@{public['ben']}"
-    visitor.click("#examples .gallery-item")
-    visitor.picture("#photo")
-    visitor.click("#go")
+    visitor.says("#introduced", "ada")
+    link = f"{url}?identity=ada/ben@{public['ben']}"
+    visitor.wait(lambda: driver.current_url.removesuffix("#hub") == link)
+    visitor.click("#examples button")
     visitor.picture("#blended")
     visitor.click("#several button")
     visitor.click("#compared input")
     visitor.click("#compare")
     visitor.wait(lambda: len(visitor.all("#grid img")) == 3)
-    assert read_mark(visitor.bytes("#grid"))
+    assert read_statement(visitor.bytes("#grid"))
     visitor.photograph("grid")
     asked = visitor.requested()
-    assert not [address for address in asked if not address.startswith((visitor.url, "data:", "blob:"))], "nothing comes from elsewhere"
+    assert not [address for address in asked if not address.startswith((visitor.url, "data:", "blob:"))], (
+        "nothing comes from elsewhere"
+    )
     visitor = Visitor(driver, link)
-    visitor.wait(lambda: "Ben Random" in visitor.see("#introduced").text and "ada" in visitor.see("#introduced").text)
-    assert "ada/ben" in visitor.see("#identities .thumbnail-item.selected").find_element("xpath", "..").text
+    visitor.wait(lambda: "Ben Random" in visitor.text("#introduced") and "ada" in visitor.text("#introduced"))
+    assert "ada/ben" in visitor.text("#identities .card:has(:checked)")
     visitor = Visitor(driver, f"{url}?identity=ben")
-    visitor.wait(lambda: "Ben" in visitor.see("#introduced").text)
+    visitor.says("#introduced", "Ben")
 
 
 def test_hostile_words_run_nothing(driver, url, loopback, tmp_path):
@@ -71,8 +84,12 @@ def test_hostile_words_run_nothing(driver, url, loopback, tmp_path):
     loopback.put("eve/first", make(tmp_path / "eve", size=128, title=title))
     card = "plain\n\n**bold** ${document.title = 2}\n"
     hostile = dict.fromkeys(("whose", "scope", "contact", "licence"), "<img src=x onerror=document.title=4>")
-    folder = make(tmp_path / "mal", size=128, title="Mal", consent=hostile | {"basis": "self", "date": "2026-01-31"})
-    (folder / "README.md").write_text((folder / "README.md").read_text().split("\n# ")[0].replace("<img", "img") + "\n" + card)
+    folder = make(
+        tmp_path / "mal", size=128, title="Mal", consent=hostile | {"basis": "self", "date": "2026-01-31"}
+    )
+    (folder / "README.md").write_text(
+        (folder / "README.md").read_text().split("\n# ")[0].replace("<img", "img") + "\n" + card
+    )
     loopback.put("eve/second", folder)
     visitor = Visitor(driver, url)
     visitor.open("Find a face")
@@ -84,12 +101,12 @@ def test_hostile_words_run_nothing(driver, url, loopback, tmp_path):
         visitor.click("#search-go")
         visitor.wait(lambda: len(cards(visitor)) == 1)
         visitor.click("#found .gallery-item button")
-        visitor.wait(lambda name=name: f"eve/{name}" in visitor.see("#looked").text)
+        visitor.wait(lambda name=name: f"eve/{name}" in visitor.text("#details"))
         if name == "second":
-            assert "<img src=x onerror" in visitor.see("#looked").text
+            assert "<img src=x onerror" in visitor.text("#details")
     visitor.click("#card button")
     assert "**bold** ${document.title = 2}" in visitor.see("#card-text textarea").get_attribute("value")
-    assert not visitor.all("#looked img, #looked script, #looked b")
+    assert not visitor.all("#details img, #details script, #details b")
     assert driver.title == "facehub"
 
 
@@ -101,10 +118,8 @@ def test_without_a_hub_the_rest_works(driver, handlers, hub_handlers):
         visitor = Visitor(driver, f"{address}?identity=ada/ada")
         visitor.wait(lambda: visitor.sentence())
         visitor.open("Find a face")
-        visitor.wait(lambda: "works without it" in visitor.see("#found-told").text)
+        visitor.says("#found-message", "works without it")
         visitor.photograph("hub-unreachable")
         visitor.open("Swap a photo")
-        visitor.click("#examples .gallery-item")
-        visitor.picture("#photo")
-        visitor.click("#go")
+        visitor.click("#examples button")
         visitor.picture("#blended")

@@ -6,14 +6,17 @@ import pathlib
 import pytest
 import torch
 
-from facehub import batch, identity, image, swapping
+from facehub import batch, image
 from facehub.batch import Job, Settings, swap_all
+from facehub.cli.paths import expand_photos
+from facehub.cli.report import BatchReport, format_record
+from facehub.detection.finder import Finder
 from facehub.errors import BadSetting, NoFace
-from facehub.faces import Finder
-from facehub.generators import Generator
-from facehub.sheets import compared
-from facehub.swap import Swapper
-from tests.facehub.test_swap import Answer
+from facehub.identity import folder
+from facehub.networks.generator import Generator
+from facehub.sheets import comparison_sheet
+from facehub.swapper import Swapper
+from tests.facehub.test_swapper import Answer
 from tests.identities import make
 
 
@@ -24,7 +27,7 @@ def finder():
 
 @pytest.fixture(scope="module")
 def ada(tmp_path_factory):
-    return identity.read(make(tmp_path_factory.mktemp("identities") / "ada", size=16))
+    return folder.read(make(tmp_path_factory.mktemp("identities") / "ada", size=16))
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,12 @@ def swapper(ada, finder):
 @pytest.fixture
 def jobs(examples, tmp_path):
     """A face, no picture, no face, another face of another size."""
-    photos = [examples / "astronaut.png", tmp_path / "broken.jpg", tmp_path / "gray.png", examples / "london_012_03.jpg"]
+    photos = [
+        examples / "astronaut.png",
+        tmp_path / "broken.jpg",
+        tmp_path / "gray.png",
+        examples / "london_012_03.jpg",
+    ]
     photos[1].write_bytes(b"no picture")
     image.write(photos[2], torch.full((3, 100, 120), 128, dtype=torch.uint8), generated=False)
     (tmp_path / "out").mkdir()
@@ -49,7 +57,9 @@ def bytes_of(jobs) -> list[bytes]:
 @pytest.mark.parametrize("together", [1, 3])
 def test_one_bad_photo_stops_no_other(swapper, ada, jobs, together):
     records = list(swap_all(swapper, ada, jobs, Settings(), batch=together))
-    assert [record["photo"] for record in records] == [str(job.photo) for job in jobs], "in the order of the jobs"
+    assert [record["photo"] for record in records] == [str(job.photo) for job in jobs], (
+        "in the order of the jobs"
+    )
     assert ["error" in record for record in records] == [False, True, True, False]
     assert "broken.jpg is not a picture" in records[1]["error"]
     assert "gray.png: No face" in records[2]["error"]
@@ -58,18 +68,26 @@ def test_one_bad_photo_stops_no_other(swapper, ada, jobs, together):
 
 
 def test_different_sizes_at_once_are_each_by_itself(swapper, astronaut, london):
-    together = swapper.each([astronaut[None], torch.full((1, 3, 90, 100), 128, dtype=torch.uint8), london[None]])
+    together = swapper.swap_stacks(
+        [astronaut[None], torch.full((1, 3, 90, 100), 128, dtype=torch.uint8), london[None]]
+    )
     assert isinstance(together[1], NoFace)
     for result, photo in zip(together[::2], (astronaut, london), strict=True):
         alone = swapper(photo[None])
-        assert (result.blended.int() - alone.blended.int()).abs().max() <= 1, "a batch may sum in another order"
+        assert (result.blended.int() - alone.blended.int()).abs().max() <= 1, (
+            "a batch may sum in another order"
+        )
         assert list(result.seconds) == list(alone.seconds)
 
 
 def again(swapper, ada, jobs, settings=Settings(), *, records) -> list[bool]:  # noqa: B008
     """Which of the jobs with a face are skipped, after a report of `records`."""
     earlier = {record["photo"]: record for record in json.loads(json.dumps(records))}
-    return ["skipped" in record for record in swap_all(swapper, ada, jobs, settings, earlier=earlier) if "error" not in record]
+    return [
+        "skipped" in record
+        for record in swap_all(swapper, ada, jobs, settings, earlier=earlier)
+        if "error" not in record
+    ]
 
 
 def test_what_is_done_and_still_so_is_skipped(swapper, ada, jobs):
@@ -77,7 +95,9 @@ def test_what_is_done_and_still_so_is_skipped(swapper, ada, jobs):
     before = bytes_of(jobs)
     assert again(swapper, ada, jobs, records=records) == [True, True]
     assert bytes_of(jobs) == before
-    assert again(swapper, ada, jobs, Settings(strength=0.5), records=records) == [False, False], "other settings"
+    assert again(swapper, ada, jobs, Settings(strength=0.5), records=records) == [False, False], (
+        "other settings"
+    )
 
 
 def test_what_changed_is_made_again(swapper, ada, jobs, examples, tmp_path):
@@ -87,7 +107,9 @@ def test_what_changed_is_made_again(swapper, ada, jobs, examples, tmp_path):
     records = list(swap_all(swapper, ada, jobs, Settings()))
     output = jobs[0].outputs["out"]
     output.write_bytes(output.read_bytes()[:-1])
-    assert again(swapper, ada, jobs, records=records) == [False, True], "an output that is not as it was written"
+    assert again(swapper, ada, jobs, records=records) == [False, True], (
+        "an output that is not as it was written"
+    )
     records = list(swap_all(swapper, ada, jobs, Settings()))
     output.unlink()
     assert again(swapper, ada, jobs, records=records) == [False, True], "an output that is gone"
@@ -99,7 +121,7 @@ def test_what_changed_is_made_again(swapper, ada, jobs, examples, tmp_path):
 def test_another_revision_of_the_identity_is_made_anew(swapper, ada, jobs, tmp_path):
     records = list(swap_all(swapper, ada, jobs, Settings()))
     torch.manual_seed(1)
-    other = identity.read(make(tmp_path / "ada", generator=Generator(16)))
+    other = folder.read(make(tmp_path / "ada", generator=Generator(16)))
     assert other.handle == ada.handle
     assert again(swapper, other, jobs, records=records) == [False, False]
 
@@ -123,30 +145,40 @@ def test_no_more_is_read_than_can_be_worked_on(swapper, ada, jobs):
 
 def test_a_report_is_kept_and_a_wrong_one_refused(tmp_path):
     file = tmp_path / "report.json"
-    first = swapping.Report(str(file))
+    first = BatchReport(str(file))
     first.add({"photo": "a.png"})
     first.add({"photo": "b.png", "error": "No."})
     first.save()
     assert json.loads(file.read_text())["counts"] == {"made": 1, "failed": 1}
-    second = swapping.Report(str(file))
+    second = BatchReport(str(file))
     assert second.earlier.keys() == {"a.png", "b.png"}
     second.add({"photo": "b.png"})
     second.save()
-    assert {r["photo"]: "error" in r for r in json.loads(file.read_text())["photos"]} == {"a.png": False, "b.png": False}
+    assert {r["photo"]: "error" in r for r in json.loads(file.read_text())["photos"]} == {
+        "a.png": False,
+        "b.png": False,
+    }
     for wrong in ("no json", "[]", '{"photos": [1]}', '{"photos": [{"photo": 1}, 2]}'):
         file.write_text(wrong)
         with pytest.raises(BadSetting, match=r"report\.json is no report"):
-            swapping.Report(str(file))
+            BatchReport(str(file))
+
+
+def test_a_note_says_which_face_it_speaks_of():
+    faces = [{"number": 0, "note": ""}, {"number": 2, "note": "Turned."}]
+    record = {"photo": "a.png", "outputs": {"out": "b.png"}, "seconds": {"find": 0.5}, "faces": faces}
+    assert format_record(record) == "a.png -> b.png: 2 face(s), 0.50 s\n  face 2: Turned."
+    assert format_record(record | {"faces": faces[1:]}) == "a.png -> b.png: 1 face(s), 0.50 s\n  Turned."
 
 
 def test_patterns_and_folders(tmp_path):
     for name in ("a.png", "b.jpg", "c.txt", "inner/d.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    names = [[p.name for p in swapping.expanded([tmp_path / pattern])] for pattern in ("", "*.png", "**/*")]
+    names = [[p.name for p in expand_photos([tmp_path / pattern])] for pattern in ("", "*.png", "**/*")]
     assert names == [["a.png", "b.jpg"], ["a.png"], ["a.png", "b.jpg", "d.png"]]
     with pytest.raises(BadSetting, match="holds no pictures"):
-        swapping.expanded([pathlib.Path(tmp_path / "*.gif")])
+        expand_photos([pathlib.Path(tmp_path / "*.gif")])
 
 
 def test_what_nobody_asks_for_is_not_made(astronaut, finder):
@@ -163,14 +195,19 @@ def test_what_nobody_asks_for_is_not_made(astronaut, finder):
 
 
 def test_a_sheet_shows_the_photo_and_each_identity(astronaut, finder):
-    generators = {name: Answer(lambda crop, level=level: crop * 0 + level, size=16) for name, level in (("Dark", 0.0), ("Light", 1.0))}
-    sheet = compared(astronaut, generators, finder, side=64, columns=2)
+    generators = {
+        name: Answer(lambda crop, level=level: crop * 0 + level, size=16)
+        for name, level in (("Dark", 0.0), ("Light", 1.0))
+    }
+    sheet = comparison_sheet(astronaut, generators, finder, side=64, columns=2)
     bar = sheet.shape[1] // 2 - 64
     assert sheet.shape == (3, 2 * (64 + bar), 2 * 64)
-    photo, first, second = (sheet[:, y : y + 64, x : x + 64].float() for y, x in ((bar, 0), (bar, 64), (64 + 2 * bar, 0)))
+    photo, first, second = (
+        sheet[:, y : y + 64, x : x + 64].float() for y, x in ((bar, 0), (bar, 64), (64 + 2 * bar, 0))
+    )
     assert (first - photo).abs().mean() > 1 and (second - photo).abs().mean() > 1
     with pytest.raises(BadSetting, match="too large"):
-        compared(astronaut, generators, finder, side=9000, columns=2)
+        comparison_sheet(astronaut, generators, finder, side=9000, columns=2)
 
 
 def test_memory_that_runs_out_is_told_in_a_sentence(astronaut, finder, ada, monkeypatch, jobs):

@@ -2,15 +2,19 @@
 
 import contextlib
 import io
+import re
 
 import pytest
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from facehub import image
 from facehub.checker import check
 from facehub.errors import BadPhoto
-from facehub.provenance import Marks, Origin
+from facehub.marks import xmp
+from facehub.marks.origin import Marks, Origin
+from facehub.marks.source_type import SOURCE_TYPE
 
 
 def found(report) -> dict[str, bool]:
@@ -25,7 +29,7 @@ def test_all_layers_of_a_result(astronaut):
     assert manifest.details["watermark"] == watermark.details["watermark"], "both name the same picture"
     assert "unknown certificate" in manifest.sentence
     assert report.record()["layers"]["watermark"]["found"] is True
-    assert "does not prove who signed" in report.told()
+    assert "does not prove who signed" in report.to_text()
 
 
 def test_what_a_copy_without_metadata_keeps(astronaut):
@@ -38,7 +42,9 @@ def test_what_a_copy_without_metadata_keeps(astronaut):
 
 def test_a_changed_file_is_told(astronaut):
     whole = image.encode(astronaut, format="JPEG")
-    for place in range(len(whole) - 2000, len(whole) - 1000):  # one bit that leaves a picture; which those are depends on the number in it
+    for place in range(
+        len(whole) - 2000, len(whole) - 1000
+    ):  # one bit that leaves a picture; which those are depends on the number in it
         file = bytearray(whole)
         file[place] ^= 1
         with contextlib.suppress(BadPhoto):
@@ -57,6 +63,8 @@ def test_each_mark_alone_is_enough(astronaut):
     statement = check(image.encode(astronaut, marks=Marks(watermark=False, manifest=False)))
     assert found(statement) == {"manifest": False, "statement": True, "watermark": False}
     assert statement.marked
+    assert "which anybody can write" in statement.verdict
+    assert "not signed" in statement.layers[1].sentence
     pixels = check(image.encode(astronaut, format="BMP"))
     assert found(pixels) == {"manifest": False, "statement": False, "watermark": True}
 
@@ -72,3 +80,42 @@ def test_transparent_pictures_keep_their_alpha_and_show_their_label(astronaut):
     picture = image.read(image.encode(astronaut, alpha=alpha, marks=Marks(label=True)))
     assert picture.alpha[0, 485, 480] == 255
     assert picture.alpha[0, :400].max() == 0
+
+
+def with_packet(packet: str) -> bytes:
+    """A PNG whose metadata holds a packet that somebody wrote."""
+    text = PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", packet)
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(buffer, "PNG", pnginfo=text)
+    return buffer.getvalue()
+
+
+def test_our_address_somewhere_in_a_file_is_no_statement():
+    """In a comment, behind the picture, in another field: anywhere but where a statement stands."""
+    comment = PngInfo()
+    comment.add_text("Comment", SOURCE_TYPE)
+    comment.add_text("Software", xmp.mark().decode("utf-8", "replace"))
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(buffer, "PNG", pnginfo=comment)
+    jpeg = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(jpeg, "JPEG", comment=xmp.mark())
+    for file in (
+        buffer.getvalue(),
+        jpeg.getvalue(),
+        buffer.getvalue() + xmp.mark(),
+        with_packet(SOURCE_TYPE),
+    ):
+        assert SOURCE_TYPE.encode() in file
+        assert not check(file).marked
+
+
+def test_a_statement_by_another_program_is_read_and_cannot_drive_a_terminal():
+    packet = xmp.mark().decode().replace("compositeWithTrained", "trained")
+    packet = re.sub('CreatorTool="[^"]*"', 'CreatorTool="Paint&#x9b;2J‮&#10;+ fake"', packet)
+    report = check(with_packet(packet))
+    assert report.layers[1].details == {
+        "program": "Paint 2J + fake",
+        "source type": "trainedAlgorithmicMedia",
+    }
+    assert all(letter.isprintable() or letter == "\n" for letter in report.to_text())

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from facehub.errors import DiskFull, FaceHubError, HubRefused, HubUnreachable
-from facehub.hub import Hub
+from facehub.hub.api import Hub
 from tests.identities import make
 
 INFO, FILES, LIST = "GET /api/models/ada/face", "GET /ada/face/.*", "GET /api/models$"
@@ -25,13 +25,45 @@ FAILURES = [
     ({"status": 500}, HubUnreachable, r"trouble of its own \(HTTP 500\)", 30),
     ({"status": 502}, HubUnreachable, r"trouble of its own \(HTTP 502\)", 30),
     ({"status": 503}, HubUnreachable, r"trouble of its own \(HTTP 503\)", 30),
-    ({"status": 429, "headers": {"Retry-After": "120"}}, HubUnreachable, "asked too often: wait 120 seconds", 120),
+    (
+        {"status": 429, "headers": {"Retry-After": "120"}},
+        HubUnreachable,
+        "asked too often: wait 120 seconds",
+        120,
+    ),
     ({"status": 429, "headers": EASE}, HubUnreachable, "asked too often: wait 55 seconds", 55),
-    ({"status": 429, "headers": {"Retry-After": "tomorrow"}}, HubUnreachable, "asked too often: wait 60 seconds", 60),
+    (
+        {"status": 429, "headers": {"Retry-After": "tomorrow"}},
+        HubUnreachable,
+        "asked too often: wait 60 seconds",
+        60,
+    ),
+    (
+        {"status": 429, "headers": {"RateLimit": '"api";r=0;t=' + "9" * 5000}},
+        HubUnreachable,
+        "asked too often: wait 60 seconds",
+        60,
+    ),
+    (
+        {"status": 429, "headers": {"Retry-After": "9" * 5000, "RateLimit-Policy": "q=1" * 20_000}},
+        HubUnreachable,
+        "asked too often: wait 60 seconds",
+        60,
+    ),
     ({"status": 401}, HubRefused, "does not accept the token: log in again", None),
     ({"status": 403}, HubRefused, "does not allow this to you", None),
-    ({"status": 418, "body": b'{"error": "a teapot <b>"}'}, HubRefused, r"refused the request \(HTTP 418\): a teapot", None),
-    ({"status": 200, "body": b"<html>Welcome to the hotel</html>"}, HubUnreachable, "answered in a way that is not a hub's", 60),
+    (
+        {"status": 418, "body": b'{"error": "a teapot <b>"}'},
+        HubRefused,
+        r"refused the request \(HTTP 418\): a teapot",
+        None,
+    ),
+    (
+        {"status": 200, "body": b"<html>Welcome to the hotel</html>"},
+        HubUnreachable,
+        "answered in a way that is not a hub's",
+        60,
+    ),
     ({"cut": 5}, HubUnreachable, "broke off", 1),
 ]
 
@@ -61,7 +93,9 @@ def told(problem: FaceHubError, retry: float | None) -> None:
     """One line, without a trace of what lies below; and when to come again."""
     assert "\n" not in str(problem)
     assert len(str(problem)) < 250
-    assert not any(word in str(problem) for word in ("Traceback", "httpx", "hf_", "huggingface_hub", "Error("))
+    assert not any(
+        word in str(problem) for word in ("Traceback", "httpx", "hf_", "huggingface_hub", "Error(")
+    )
     assert getattr(problem, "retry_after_s", None) == retry
 
 
@@ -71,11 +105,14 @@ def test_a_moment_of_trouble_passes_unseen(loopback, hub):
     assert hub.pull("ada/face").title == "Ada Random"
 
 
-@pytest.mark.parametrize("call", ["search", "pull", "look"])
+@pytest.mark.parametrize("call", ["search", "pull", "details"])
 def test_no_network(tmp_path, call):
     """Nobody listens there."""
     hub = Hub("http://127.0.0.1:9", False, tmp_path)
-    with pytest.raises(HubUnreachable, match="cannot be reached: check the network, then try again; identities that were pulled before") as raised:
+    with pytest.raises(
+        HubUnreachable,
+        match="cannot be reached: check the network, then try again; identities that were pulled before",
+    ) as raised:
         getattr(hub, call)("ada/face")
     told(raised.value, 10)
 
@@ -90,7 +127,9 @@ def test_a_hub_that_does_not_answer(loopback, hub, where):
 
 
 def test_an_upload_that_is_silent(loopback, tmp_path):
-    """The client tries again and again, unseen: we ask what is wrong, wait while it is nothing, and tell once it is something."""
+    """The client tries again and again, unseen: we ask what is wrong, wait while it is nothing, and tell once
+    it is something.
+    """
     hub = Hub(loopback.endpoint, loopback.token("ada"), tmp_path / "cache", patience_s=1.0)
     gate = threading.Event()
     loopback.fail("POST .*/preupload/", hold=gate, times=1)
@@ -103,7 +142,9 @@ def test_an_upload_that_is_silent(loopback, tmp_path):
 
 
 def test_not_there(loopback, hub):
-    with pytest.raises(HubRefused, match=r"ada/nobody is not on 127\.0\.0\.1:\d+, or is private: check the name"):
+    with pytest.raises(
+        HubRefused, match=r"ada/nobody is not on 127\.0\.0\.1:\d+, or is private: check the name"
+    ):
         hub.pull("ada/nobody")
     with pytest.raises(HubRefused, match="ada/face has no revision 'v9'"):
         hub.pull("ada/face@v9")
@@ -130,7 +171,12 @@ def test_a_disk_that_fills_up(loopback, hub, monkeypatch):
     real, full = open, True
 
     def failing(file, mode="r", *arguments, **options):
-        if full and str(file).endswith("safetensors.rest") and "b" in mode and "r" not in mode.replace("r+", ""):
+        if (
+            full
+            and str(file).endswith("safetensors.rest")
+            and "b" in mode
+            and "r" not in mode.replace("r+", "")
+        ):
             raise OSError(errno.ENOSPC, "No space left on device")
         return real(file, mode, *arguments, **options)
 

@@ -5,13 +5,24 @@ import numpy as np
 import pytest
 import torch
 
-from facehub.geometry import compose, fit_affine, invert, move, shifted, warp, windows
+from facehub.geometry import (
+    compose,
+    crop_windows,
+    fit_affine,
+    invert,
+    resize,
+    transform_points,
+    translate_source,
+    warp,
+)
 
 
 def matrices(n: int, seed: int = 0) -> torch.Tensor:
     """Well-conditioned random maps."""
     random = torch.Generator().manual_seed(seed)
-    linear = torch.eye(2, dtype=torch.float64) * 1.3 + 0.4 * torch.rand(n, 2, 2, generator=random, dtype=torch.float64)
+    linear = torch.eye(2, dtype=torch.float64) * 1.3 + 0.4 * torch.rand(
+        n, 2, 2, generator=random, dtype=torch.float64
+    )
     return torch.cat([linear, 10 * torch.rand(n, 2, 1, generator=random, dtype=torch.float64)], dim=2)
 
 
@@ -21,7 +32,7 @@ def points(n: int, count: int = 68) -> torch.Tensor:
 
 def test_fit_recovers_an_exact_map():
     a_from_b, b = matrices(5), points(5)
-    assert torch.allclose(fit_affine(b, move(a_from_b, b)), a_from_b)
+    assert torch.allclose(fit_affine(b, transform_points(a_from_b, b)), a_from_b)
 
 
 def test_fit_is_the_least_squares_solution():
@@ -39,27 +50,35 @@ def test_fit_takes_one_target_for_all():
 
 def test_compose_reads_like_dominoes():
     a_from_b, b_from_c, c = matrices(3), matrices(3, seed=2), points(3)
-    assert torch.allclose(move(compose(a_from_b, b_from_c), c), move(a_from_b, move(b_from_c, c)))
+    assert torch.allclose(
+        transform_points(compose(a_from_b, b_from_c), c),
+        transform_points(a_from_b, transform_points(b_from_c, c)),
+    )
 
 
 def test_invert_goes_back():
     a_from_b, b = matrices(3), points(3)
-    assert torch.allclose(move(invert(a_from_b), move(a_from_b, b)), b)
+    assert torch.allclose(transform_points(invert(a_from_b), transform_points(a_from_b, b)), b)
 
 
 def test_shifted_counts_from_the_corner():
     a_from_b, b = matrices(2), points(2)
     corner = torch.tensor([[3, -4], [11, 7]])
-    assert torch.allclose(move(shifted(a_from_b, corner), b - corner[:, None]), move(a_from_b, b))
+    assert torch.allclose(
+        transform_points(translate_source(a_from_b, corner), b - corner[:, None]),
+        transform_points(a_from_b, b),
+    )
 
 
 def test_windows_repeat_the_edge():
     image = torch.arange(2 * 1 * 5 * 7, dtype=torch.uint8).reshape(2, 1, 5, 7)
-    got = windows(image, torch.tensor([1, 0]), torch.tensor([[-2, -1], [4, 3]]), (3, 4))
+    got = crop_windows(image, torch.tensor([1, 0]), torch.tensor([[-2, -1], [4, 3]]), (3, 4))
     for face, (which, left, top) in enumerate([(1, -2, -1), (0, 4, 3)]):
         for y in range(3):
             for x in range(4):
-                assert got[face, 0, y, x] == image[which, 0, min(max(top + y, 0), 4), min(max(left + x, 0), 6)]
+                assert (
+                    got[face, 0, y, x] == image[which, 0, min(max(top + y, 0), 4), min(max(left + x, 0), 6)]
+                )
 
 
 def smooth_photo(height: int, width: int, seed: int = 0) -> torch.Tensor:
@@ -72,18 +91,29 @@ def smooth_photo(height: int, width: int, seed: int = 0) -> torch.Tensor:
 def test_warp_by_the_identity_changes_nothing():
     photo = smooth_photo(33, 47)
     identity = torch.eye(2, 3)[None]
-    assert torch.equal((warp(photo, torch.tensor([0]), identity, (33, 47)) * 255).round().to(torch.uint8), photo)
+    assert torch.equal(
+        (warp(photo, torch.tensor([0]), identity, (33, 47)) * 255).round().to(torch.uint8), photo
+    )
 
 
-@pytest.mark.parametrize("mode, interpolation", [("bilinear", cv2.INTER_LINEAR), ("bicubic", cv2.INTER_CUBIC)])
+@pytest.mark.parametrize(
+    "mode, interpolation", [("bilinear", cv2.INTER_LINEAR), ("bicubic", cv2.INTER_CUBIC)]
+)
 def test_warp_agrees_with_opencv(mode, interpolation):
     """To 1.5 levels: OpenCV rounds positions to 1/32 pixel; bicubic kernels are the same (a = -0.75)."""
     photo = smooth_photo(90, 130)
     photo_from_output = torch.tensor([[[0.71, -0.22, 30.3], [0.18, 0.69, 12.9]]])
-    ours = warp(photo, torch.tensor([0]), photo_from_output, (64, 80), mode=mode)[0].permute(1, 2, 0).numpy() * 255
+    ours = (
+        warp(photo, torch.tensor([0]), photo_from_output, (64, 80), mode=mode)[0].permute(1, 2, 0).numpy()
+        * 255
+    )
     pixels = photo[0].permute(1, 2, 0).numpy().astype(np.float32)
     theirs = cv2.warpAffine(
-        pixels, photo_from_output[0].numpy(), (80, 64), flags=interpolation | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+        pixels,
+        photo_from_output[0].numpy(),
+        (80, 64),
+        flags=interpolation | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
     )
     assert np.abs(ours - theirs.clip(0, 255)).max() < 1.5
 
@@ -148,3 +178,12 @@ def test_channels_of_their_own_mode(n):
     assert torch.equal(both[:, :3], warp(images[:, :3], each, turned, (50, 60), mode="bicubic"))
     assert torch.equal(both[:, 3:], warp(images[:, 3:], each, turned, (50, 60)))
     assert not torch.equal(both[:, 3:], warp(images[:, 3:], each, turned, (50, 60), mode="bicubic"))
+
+
+@pytest.mark.parametrize("size", [(37, 50), (120, 33), (211, 300)])
+def test_resizing_is_torchvisions(size):
+    """Bit for bit, smaller and larger: the page does not import torchvision for it."""
+    from torchvision.transforms.v2 import functional as torchvisions  # takes seconds
+
+    picture = torch.randint(0, 256, (3, 101, 150), dtype=torch.uint8)
+    assert torch.equal(resize(picture, size), torchvisions.resize(picture, list(size)))

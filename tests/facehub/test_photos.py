@@ -1,13 +1,13 @@
-"""Photos of every kind that came with the project, all the way through a swap. They stay outside; without them this is skipped."""
+"""Photos of every kind, all the way through a swap. They stay outside; without them this is skipped."""
 
 import pytest
 import torch
 
 from facehub import image
+from facehub.detection.finder import Finder
 from facehub.errors import NoFace
-from facehub.faces import Finder
-from facehub.generators import Generator
-from facehub.swap import Swapper
+from facehub.networks.generator import Generator
+from facehub.swapper import Swapper
 
 
 @pytest.fixture(scope="module")
@@ -16,9 +16,16 @@ def swapper():
     return Swapper(Generator(64), finder=Finder())
 
 
-@pytest.mark.parametrize("folder, least, most", [
-    ("multi_face", 2, 20), ("occluded", 1, 1), ("old_degraded", 1, 10), ("rotated", 1, 2), ("public_domain", 1, 3),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "folder, least, most",
+    [
+        ("multi_face", 2, 20),
+        ("occluded", 1, 1),
+        ("old_degraded", 1, 10),
+        ("rotated", 1, 2),
+        ("public_domain", 1, 3),
+    ],
+)
 def test_faces_are_found_and_only_they_change(assets, swapper, folder, least, most):
     for path in sorted((assets / "photos" / folder).iterdir()):
         photo = image.read(path).photo[None]

@@ -1,1 +1,1 @@
-"""Fuzzing of everything that reads what strangers made: `scripts/fuzz`. `targets.py` is the table of what is fuzzed."""
+"""Fuzz everything that reads strangers' bytes: `scripts/fuzz`. `targets.py` is the table of targets."""

@@ -1,6 +1,7 @@
-"""`scripts/fuzz [--inputs 10000] [--seed 1] [--target NAME ...]`: spoiled inputs for everything that reads what strangers made.
+"""`scripts/fuzz [--inputs 10000] [--seed 1] [--target NAME ...]`: feed spoiled inputs to every target.
 
-Bounded and repeatable: the same seed gives the same inputs. Prints a line a target: inputs, how many were refused, the slowest, the most memory.
+Bounded and repeatable: the same seed gives the same inputs. Prints one line per target: inputs, refusals, the
+slowest, the largest memory.
 What is found is kept in `--out` with its input and its traceback, and the exit code is 1.
 """
 
@@ -16,7 +17,7 @@ from .targets import TARGETS
 from .worker import Outcome, an_input, work
 
 PATIENCE = 6.0
-"""How many times its seconds of computing an input may take by the clock, on a busy machine, before its process is ended."""
+"""Wall-clock seconds allowed per second of computing time, before the process of an input is killed."""
 
 
 START_SECONDS = 240.0
@@ -24,7 +25,9 @@ START_SECONDS = 240.0
 
 
 def fuzz(
-    shares: Mapping[str, int], seed: int, told: Callable[[str, list[Outcome]], object] = lambda name, outcomes: None
+    shares: Mapping[str, int],
+    seed: int,
+    told: Callable[[str, list[Outcome]], object] = lambda name, outcomes: None,
 ) -> dict[str, list[Outcome]]:
     """What came of so many spoiled inputs of each target; `told` hears of each when it is through.
 
@@ -44,10 +47,14 @@ def fuzz(
 
 
 def one_process(left: Mapping[str, list[int]], seed: int) -> Iterator[tuple[str, int, Outcome]]:
-    """Name, number and outcome of inputs, until all are through or the process has to be ended; that is then the last outcome."""
+    """Yield name, number and outcome of inputs until all are done, or until the process had to be killed."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=([(name, list(numbers)) for name, numbers in left.items()], seed, theirs), daemon=True)
+    process = context.Process(
+        target=work,
+        args=([(name, list(numbers)) for name, numbers in left.items()], seed, theirs),
+        daemon=True,
+    )
     process.start()
     theirs.close()
     name, number, patience = next(iter(left)), -1, START_SECONDS
@@ -64,7 +71,11 @@ def one_process(left: Mapping[str, list[int]], seed: int) -> Iterator[tuple[str,
         yield name, number, Outcome(number, patience, 0.0, "", f"a hang: no answer within {patience:g} s")
     except EOFError:
         process.join(10)
-        yield name, number, Outcome(number, 0.0, 0.0, "", f"a crash: the process ended with {process.exitcode}")
+        yield (
+            name,
+            number,
+            Outcome(number, 0.0, 0.0, "", f"a crash: the process ended with {process.exitcode}"),
+        )
     finally:
         process.kill()
         process.join()
@@ -93,15 +104,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags = argparse.ArgumentParser(prog="scripts/fuzz", description=__doc__)
     flags.add_argument("--inputs", type=int, default=10_000, help="in all (default: 10000)")
     flags.add_argument("--seed", type=int, default=1)
-    flags.add_argument("--target", action="append", choices=TARGETS, help="only this one; may be given several times")
-    flags.add_argument("--out", type=pathlib.Path, default=pathlib.Path(".runs/fuzz"), help="where findings go (default: .runs/fuzz)")
+    flags.add_argument(
+        "--target", action="append", choices=TARGETS, help="only this one; may be given several times"
+    )
+    flags.add_argument(
+        "--out",
+        type=pathlib.Path,
+        default=pathlib.Path(".runs/fuzz"),
+        help="where findings go (default: .runs/fuzz)",
+    )
     flags.add_argument("--json", type=pathlib.Path, help="also write the numbers here")
     given = flags.parse_args(arguments)
     names = given.target or list(TARGETS)
     shares = sum(TARGETS[name].share for name in names)
     rows: dict[str, dict] = {}
     findings = 0
-    print(f"{'target':12} {'inputs':>7} {'refused':>8} {'slowest s':>10} {'memory MB':>10} {'found':>6}  in all s")
+    print(
+        f"{'target':12} {'inputs':>7} {'refused':>8} {'slowest s':>10} {'memory MB':>10} {'found':>6}  time s"
+    )
     begun = time.monotonic()
 
     def told(name: str, outcomes: list[Outcome]) -> None:
@@ -117,15 +137,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "seconds": time.monotonic() - begun,
         }
         begun = time.monotonic()
-        line = (
-            f"{name:12} {row['inputs']:7} {row['refused']:8} {row['slowest_s']:10.2f} {row['memory_mb']:10.0f} {row['found']:6}  {row['seconds']:.0f}"
-        )
+        counts = f"{name:12} {row['inputs']:7} {row['refused']:8}"
+        peaks = f"{row['slowest_s']:10.2f} {row['memory_mb']:10.0f}"
+        line = f"{counts} {peaks} {row['found']:6}  {row['seconds']:.0f}"
         print(line, flush=True)
         for outcome in found[:3]:
             print(f"    input {outcome.number}: {outcome.finding.strip().splitlines()[-1][:180]}", flush=True)
 
-    fuzz({name: max(1, round(given.inputs * TARGETS[name].share / shares)) for name in names}, given.seed, told)
-    print(f"{sum(row['inputs'] for row in rows.values())} inputs, {findings} findings" + (f": see {given.out}" if findings else ""))
+    fuzz(
+        {name: max(1, round(given.inputs * TARGETS[name].share / shares)) for name in names}, given.seed, told
+    )
+    print(
+        f"{sum(row['inputs'] for row in rows.values())} inputs, {findings} findings"
+        + (f": see {given.out}" if findings else "")
+    )
     if given.json:
         given.json.write_text(json.dumps({"seed": given.seed, "targets": rows}, indent=1) + "\n")
     return 1 if findings else 0

@@ -1,4 +1,4 @@
-"""How inputs are spoiled: bytes of any kind, and JSON and PNG so that the spoiled place is reached behind the checks before it."""
+"""Spoil inputs: any bytes; JSON and PNG so that the spoiled place is reached."""
 
 import json
 import random
@@ -7,7 +7,27 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-NUMBERS = (0, 1, 2, 3, 7, 8, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 2**63 - 1, 2**64 - 1)
+NUMBERS = (
+    0,
+    1,
+    2,
+    3,
+    7,
+    8,
+    0x7F,
+    0x80,
+    0xFF,
+    0x100,
+    0x7FFF,
+    0x8000,
+    0xFFFF,
+    0x10000,
+    0x7FFFFFFF,
+    0x80000000,
+    0xFFFFFFFF,
+    2**63 - 1,
+    2**64 - 1,
+)
 
 VALUES: tuple[Any, ...] = (
     None,
@@ -82,7 +102,9 @@ def spoiled(data: bytes, chance: random.Random, others: Sequence[bytes]) -> byte
             spoilt[place] = chance.randrange(256)
         elif kind == 3:
             width, end = chance.choice((1, 2, 4, 8)), chance.choice("<>")
-            spoilt[place : place + width] = struct.pack(f"{end}Q", chance.choice(NUMBERS))[-width if end == ">" else 0 :][:width]
+            spoilt[place : place + width] = struct.pack(f"{end}Q", chance.choice(NUMBERS))[
+                -width if end == ">" else 0 :
+            ][:width]
         elif kind == 4:
             spoilt = spoilt[: chance.randrange(len(spoilt) + 1)]
         elif kind == 5:
@@ -115,11 +137,35 @@ def png(data: bytes, chance: random.Random) -> bytes:
     elif what == 4:
         chunks.insert(chance.randrange(len(chunks) + 1), (kind, body))
     else:
-        new = chance.choice((b"acTL", b"fcTL", b"fdAT", b"tRNS", b"PLTE", b"iCCP", b"zTXt", b"iTXt", b"eXIf", b"caBX", b"cHRM", b"gAMA", b"IDAT"))
-        content = chance.choice((b"", chance.randbytes(20), b"x\0\0" + zlib.compress(bytes(5_000_000)), struct.pack(">7I", *([2**31 - 1] * 7))))
+        new = chance.choice(
+            (
+                b"acTL",
+                b"fcTL",
+                b"fdAT",
+                b"tRNS",
+                b"PLTE",
+                b"iCCP",
+                b"zTXt",
+                b"iTXt",
+                b"eXIf",
+                b"caBX",
+                b"cHRM",
+                b"gAMA",
+                b"IDAT",
+            )
+        )
+        content = chance.choice(
+            (
+                b"",
+                chance.randbytes(20),
+                b"x\0\0" + zlib.compress(bytes(5_000_000)),
+                struct.pack(">7I", *([2**31 - 1] * 7)),
+            )
+        )
         chunks.insert(chance.randrange(1, len(chunks) + 1), (new, bytearray(content)))
     return data[:8] + b"".join(
-        struct.pack(">I", len(part)) + name + bytes(part) + struct.pack(">I", zlib.crc32(name + bytes(part))) for name, part in chunks
+        struct.pack(">I", len(part)) + name + bytes(part) + struct.pack(">I", zlib.crc32(name + bytes(part)))
+        for name, part in chunks
     )
 
 

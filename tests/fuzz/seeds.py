@@ -1,4 +1,4 @@
-"""Whole pictures to start from: every format and mode that is taken, and hostile ones that are refused for what they are."""
+"""Valid pictures to start from: every accepted format and mode, and hostile ones that must be refused."""
 
 import io
 import struct
@@ -27,15 +27,27 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png_of(width: int, height: int, *, bits: int = 8, colour: int = 2, data: bytes = b"", extra: bytes = b"") -> bytes:
+def png_of(
+    width: int, height: int, *, bits: int = 8, colour: int = 2, data: bytes = b"", extra: bytes = b""
+) -> bytes:
     """A PNG file that tells any size, with any data behind it."""
     head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + extra + png_chunk(b"IDAT", zlib.compress(data)) + png_chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + head
+        + extra
+        + png_chunk(b"IDAT", zlib.compress(data))
+        + png_chunk(b"IEND", b"")
+    )
 
 
 def valid() -> dict[str, bytes]:
     """Pictures that can be read."""
-    rgb, rgba, gray = Image.fromarray(pixels()), Image.fromarray(pixels(channels=4)), Image.fromarray(pixels()[..., 0])
+    rgb, rgba, gray = (
+        Image.fromarray(pixels()),
+        Image.fromarray(pixels(channels=4)),
+        Image.fromarray(pixels()[..., 0]),
+    )
     frames = [Image.fromarray(np.roll(pixels(), 9 * n, 1)) for n in range(1, 4)]
     holes = pixels()[..., 0].astype(np.float32) / 255
     holes[:3, :3] = [[np.nan] * 3, [np.inf] * 3, [-np.inf] * 3]
@@ -47,7 +59,8 @@ def valid() -> dict[str, bytes]:
     text.add_text("Comment", "x" * 500, zip=True)
     made = {name.lower(): saved(rgb, name) for name in ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")}
     made |= {
-        f"{name.lower()}_animated": saved(frames[0], name, save_all=True, append_images=frames) for name in ("GIF", "WEBP", "PNG", "TIFF", "AVIF")
+        f"{name.lower()}_animated": saved(frames[0], name, save_all=True, append_images=frames)
+        for name in ("GIF", "WEBP", "PNG", "TIFF", "AVIF")
     }
     made |= {
         f"png_{mode}": saved(picture, "PNG")
@@ -60,7 +73,10 @@ def valid() -> dict[str, bytes]:
             "deep": Image.fromarray(pixels()[..., 0].astype(np.uint16) * 257),
         }.items()
     }
-    made |= {f"tiff_{how}": saved(rgb, "TIFF", compression=how) for how in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")}
+    made |= {
+        f"tiff_{how}": saved(rgb, "TIFF", compression=how)
+        for how in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")
+    }
     return made | {
         "tiff_float": saved(Image.fromarray(holes), "TIFF"),
         "tiff_cmyk": saved(rgb.convert("CMYK"), "TIFF"),
@@ -123,7 +139,8 @@ def hostile() -> dict[str, bytes]:
         "no_height": png_of(90, 0),
         "jpeg_huge": jpeg[:start] + b"\xff\xff\xff\xff" + jpeg[start + 4 :],
         "gif_huge": gif[:6] + b"\xff\xff\xff\xff" + gif[10:],
-        "bmp_huge": b"BM" + struct.pack("<IIIIiiHHIIiiII", 100, 0, 54, 40, 2**31 - 1, -(2**31), 1, 24, 0, 0, 0, 0, 0, 0),
+        "bmp_huge": b"BM"
+        + struct.pack("<IIIIiiHHIIiiII", 100, 0, 54, 40, 2**31 - 1, -(2**31), 1, 24, 0, 0, 0, 0, 0, 0),
         "webp_huge": b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\xff\xff\xff\xff\xff" + bytes(30),
         "no_data": png_of(90, 70),
         "cut_png": png[: len(png) // 2],
@@ -145,4 +162,7 @@ def marked() -> dict[str, bytes]:
     import torch
 
     photo = torch.from_numpy(pixels(96, 128)).permute(2, 0, 1)
-    return {f"marked_{name.lower()}": image.encode(photo, format=name) for name in ("PNG", "JPEG", "WEBP", "TIFF", "AVIF")}
+    return {
+        f"marked_{name.lower()}": image.encode(photo, format=name)
+        for name in ("PNG", "JPEG", "WEBP", "TIFF", "AVIF")
+    }

@@ -1,7 +1,7 @@
-"""What is fuzzed: one function a target, and the table that names them. To add one, write its function and its seeds, and enter both in `TARGETS`.
+"""The fuzz targets. To add one, write its function and its seeds and enter both in `TARGETS`.
 
-A target gets spoiled bytes and an empty folder, the only place where it may write. It must return, or raise one of `REFUSALS` with one sentence,
-within its seconds of computing and its megabytes of memory. Anything else is a finding.
+A target gets spoiled bytes and an empty folder, the only place it may write to. It must return, or raise
+one of `REFUSALS` with one sentence, within its computing seconds and memory. Anything else is a finding.
 """
 
 import contextlib
@@ -15,18 +15,21 @@ from dataclasses import dataclass
 import httpx
 import torch
 
-from demo.calls import BadCall
-from facehub import checker, image, manifest, video, weights, withdrawn
+from demo.server.request_schema import RequestError
+from facehub import checker, image
 from facehub.errors import FaceHubError
-from facehub.hub import Hub
-from facehub.identity import read
+from facehub.hub import allowed_files
+from facehub.hub import withdrawals as withdrawn
+from facehub.hub.api import Hub
+from facehub.identity import weights
+from facehub.identity.folder import read
+from facehub.video import reader as video
+from train.checkpoint import CHECKPOINT, LOG
 
-from . import seeds
-from .serving import Page
+from . import hub, records, seeds
+from .page_targets import Run, calls, calls_seeds, uploads, uploads_seeds
 
-REFUSALS = (FaceHubError, BadCall)
-
-Run = Callable[[bytes, pathlib.Path], object]
+REFUSALS = (FaceHubError, RequestError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,11 @@ def always(run: Run) -> Callable[[], contextlib.AbstractContextManager[Run]]:
 def picture(data: bytes, folder: pathlib.Path) -> None:
     """Decoding, as every way into the program does it."""
     seen = image.read(data)
-    assert seen.photo.dtype == torch.uint8 and seen.photo.shape[0] == 3 and seen.photo.shape[1] * seen.photo.shape[2] <= image.MAX_MEGAPIXELS * 1e6
+    assert (
+        seen.photo.dtype == torch.uint8
+        and seen.photo.shape[0] == 3
+        and seen.photo.shape[1] * seen.photo.shape[2] <= image.MAX_MEGAPIXELS * 1e6
+    )
     assert seen.alpha is None or seen.alpha.shape[1:] == seen.photo.shape[1:]
 
 
@@ -61,12 +68,14 @@ def check(data: bytes, folder: pathlib.Path) -> None:
     path.write_bytes(data)
     report = checker.check(path)
     json.dumps(report.record())
-    assert all(ord(letter) >= 32 or letter == "\n" for letter in report.told()), "a file decides what a terminal does"
+    assert all(ord(letter) >= 32 or letter == "\n" for letter in report.to_text()), (
+        "a file decides what a terminal does"
+    )
 
 
 def resigned(data: bytes, folder: pathlib.Path) -> None:
     """A result made from a hostile file, whose manifest is kept in the new one's."""
-    from facehub.provenance import Origin
+    from facehub.marks.origin import Origin
 
     seen = image.read(data)
     assert image.encode(seen.photo[:, :96, :128], format="JPEG", origin=Origin(parent=data, identity="ada"))
@@ -103,7 +112,9 @@ def identity_seeds(name: str) -> Callable[[], dict[str, bytes]]:
 
 def header(data: bytes, folder: pathlib.Path) -> None:
     """The beginning of weights on a hub, before the rest is fetched."""
-    weights.check_header(data[: 8 + weights.MAX_HEADER_BYTES], len(data), weights.shapes(16), "model.safetensors")
+    weights.check_header(
+        data[: 8 + weights.MAX_HEADER_BYTES], len(data), weights.shapes(16), "model.safetensors"
+    )
 
 
 def files(data: bytes, folder: pathlib.Path) -> None:
@@ -114,17 +125,25 @@ def files(data: bytes, folder: pathlib.Path) -> None:
         return
     rows = rows if isinstance(rows, list) else []
     listed = [
-        manifest.File(str(row.get("name")), row["size"], *(str(row.get(key) or "") or None for key in ("sha256", "git")))
+        allowed_files.File(
+            str(row.get("name")), row["size"], *(str(row.get(key) or "") or None for key in ("sha256", "git"))
+        )
         for row in rows
         if isinstance(row, dict) and type(row.get("size")) is int
     ]
-    for file in manifest.check("ada/face", listed):
-        assert not set(file.name) & set("\\:\x00\n") and ".." not in file.name and not file.name.startswith("/")
+    for file in allowed_files.check("ada/face", listed):
+        assert (
+            not set(file.name) & set("\\:\x00\n") and ".." not in file.name and not file.name.startswith("/")
+        )
 
 
 def files_seeds() -> dict[str, bytes]:
-    names = (*manifest.NEEDED, *manifest.OPTIONAL, "samples/one.png", "LICENSE")
-    return {"files": json.dumps([{"name": name, "size": 100, "sha256": "a" * 64, "git": None} for name in names]).encode()}
+    names = (*allowed_files.NEEDED, *allowed_files.OPTIONAL, "samples/one.png", "LICENSE")
+    return {
+        "files": json.dumps(
+            [{"name": name, "size": 100, "sha256": "a" * 64, "git": None} for name in names]
+        ).encode()
+    }
 
 
 def withdrawals(data: bytes, folder: pathlib.Path) -> None:
@@ -147,7 +166,7 @@ def listing() -> Iterator[Run]:
             client = Hub(hub.endpoint, False, folder / "cache")
             found = client.search("")
             assert all(len(one.title) <= 80 and one.title.isprintable() for one in found)
-            client.look("ada/face")
+            client.details("ada/face")
 
         yield run
 
@@ -158,59 +177,11 @@ def listing_seeds() -> dict[str, bytes]:
 
     with tempfile.TemporaryDirectory() as place, LoopbackHub() as hub:
         hub.put("ada/face", make(pathlib.Path(place) / "ada"))
-        asked = {"list": "/api/models?filter=facehub&filter=per-identity&full=true&cardData=true", "one": "/api/models/ada/face?blobs=true"}
+        asked = {
+            "list": "/api/models?filter=facehub&filter=per-identity&full=true&cardData=true",
+            "one": "/api/models/ada/face?blobs=true",
+        }
         return {name: httpx.get(hub.endpoint + path).content for name, path in asked.items()}
-
-
-@contextlib.contextmanager
-def calls() -> Iterator[Run]:
-    """A call of the page's API, over HTTP, with spoiled values."""
-    import matplotlib.font_manager  # noqa: F401 -- asks the system for its fonts, once
-
-    with Page() as page:
-        yield lambda data, folder: page.call(data)
-
-
-def calls_seeds() -> dict[str, bytes]:
-    photo = {
-        "path": "UPLOAD",
-        "meta": {"_type": "gradio.FileData"},
-        "url": None,
-        "orig_name": "a.png",
-        "size": 9,
-        "mime_type": "image/png",
-        "is_stream": False,
-    }
-    values = {
-        "swap": [photo, "ada", 1.0, "all", "learned"],
-        "swap_all": [photo, ["ada"], 1.0, "largest", "learned"],
-        "check": [photo],
-        "take_in": [photo],
-        "example": [0],
-        "introduce": ["ada"],
-        "identities": [],
-        "choose": [None],
-    }
-    extra = {"session_hash": "visit", "fn_index": None, "trigger_id": 1, "event_data": {"index": 0, "value": "x"}, "simple_format": False}
-    return {name: json.dumps({"function": name, "call": {"data": data} | extra}).encode() for name, data in values.items()}
-
-
-@contextlib.contextmanager
-def uploads() -> Iterator[Run]:
-    """The body of an upload, spoiled."""
-    with Page() as page:
-        yield lambda data, folder: page.upload(data)
-
-
-def uploads_seeds() -> dict[str, bytes]:
-    png = seeds.saved(seeds.Image.fromarray(seeds.pixels()), "PNG")
-    field = b'--limit\r\nContent-Disposition: form-data; name="files"; filename="%s"\r\nContent-Type: image/png\r\n\r\n%s\r\n'
-    names = (b"a.png", b"../../../x.png", b"x" * 400, b"", b"a\x00b.png", b"\xff\xfe.png", b"..", b".lock", b"C:\\x.png")
-    made = {repr(name[:20]): field % (name, png) + b"--limit--\r\n" for name in names}
-    return made | {
-        "two": field % (b"a.png", png) * 2 + b"--limit--\r\n",
-        "text": b'--limit\r\nContent-Disposition: form-data; name="files"\r\n\r\nx\r\n--limit--\r\n',
-    }
 
 
 def film(data: bytes, folder: pathlib.Path) -> None:
@@ -220,8 +191,11 @@ def film(data: bytes, folder: pathlib.Path) -> None:
     with video.Reader(path) as reader:
         last = -1.0
         for shot in reader:
-            assert shot.photo.shape == (3, reader.film.height, reader.film.width) and shot.photo.dtype == torch.uint8
-            now = shot.seconds(reader.film)
+            assert (
+                shot.photo.shape == (3, reader.info.height, reader.info.width)
+                and shot.photo.dtype == torch.uint8
+            )
+            now = shot.seconds(reader.info)
             assert now > last, "time goes on"
             last = now
     json.dumps(checker.check_video(path).record())
@@ -232,10 +206,25 @@ def films() -> dict[str, bytes]:
     from tests import clips
 
     with tempfile.TemporaryDirectory() as place:
-        frames = [torch.randint(0, 256, (3, 72, 96), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed)) for seed in range(4)]
-        kinds = {"mp4": {"sound": "aac"}, "mov": {"turned": 90.0}, "mkv": {}, "webm": {"codec": "libvpx"}, "avi": {"codec": "mpeg4"},
-                 "ts": {}, "gif": {"codec": "gif"}}  # fmt: skip
-        return {kind: clips.write(pathlib.Path(place) / f"film.{kind}", frames, **options).read_bytes() for kind, options in kinds.items()}
+        frames = [
+            torch.randint(
+                0, 256, (3, 72, 96), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed)
+            )
+            for seed in range(4)
+        ]
+        kinds = {
+            "mp4": {"sound": "aac"},
+            "mov": {"turned": 90.0},
+            "mkv": {},
+            "webm": {"codec": "libvpx"},
+            "avi": {"codec": "mpeg4"},
+            "ts": {},
+            "gif": {"codec": "gif"},
+        }
+        return {
+            kind: clips.write(pathlib.Path(place) / f"film.{kind}", frames, **options).read_bytes()
+            for kind, options in kinds.items()
+        }
 
 
 def pictures() -> dict[str, bytes]:
@@ -243,7 +232,7 @@ def pictures() -> dict[str, bytes]:
 
 
 TARGETS: dict[str, Target] = {
-    "picture": Target(always(picture), pictures, share=37),
+    "picture": Target(always(picture), pictures, share=26),
     "film": Target(always(film), films, share=8),
     "large": Target(always(picture), seeds.large, share=1, seconds=30, memory_mb=1500),
     "check": Target(always(check), lambda: seeds.marked() | seeds.polyglots(), share=8),
@@ -252,12 +241,22 @@ TARGETS: dict[str, Target] = {
     "consent": Target(lambda: identity("consent.json"), identity_seeds("consent.json"), share=5),
     "metrics": Target(lambda: identity("metrics.json"), identity_seeds("metrics.json"), share=3),
     "weights": Target(lambda: identity("model.safetensors"), identity_seeds("model.safetensors"), share=5),
+    "card": Target(always(hub.card), hub.card_seeds, share=3),
+    "compressed": Target(always(hub.compressed), hub.compressed_seeds, share=2, memory_mb=50),
     "header": Target(always(header), identity_seeds("model.safetensors"), share=3),
     "files": Target(always(files), files_seeds, share=4),
     "withdrawals": Target(
-        always(withdrawals), lambda: {"list": b'{"schema": 1, "withdrawn": [{"repo": "ada/face"}, {"sha256": "' + b"a" * 64 + b'"}]}'}, share=2
+        always(withdrawals),
+        lambda: {
+            "list": b'{"schema": 1, "withdrawn": [{"repo": "ada/face"}, {"sha256": "' + b"a" * 64 + b'"}]}'
+        },
+        share=2,
     ),
     "listing": Target(listing, listing_seeds, share=4, seconds=30),
+    "packet": Target(always(records.packet), records.packet_seeds, share=2, memory_mb=100),
+    "checkpoint": Target(lambda: records.run_folder(CHECKPOINT), records.checkpoint_seeds, share=2),
+    "log": Target(lambda: records.run_folder(LOG), records.log_seeds, share=1),
+    "consent_record": Target(always(records.consent), records.consent_seeds, share=1),
     "calls": Target(calls, calls_seeds, share=8, seconds=30),
     "uploads": Target(uploads, uploads_seeds, share=3),
 }

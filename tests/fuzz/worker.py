@@ -1,4 +1,4 @@
-"""The process that feeds targets, and tells of each input what came of it; apart, so that a crash or a hang of a decoder is a finding as well."""
+"""The process that feeds inputs to targets and reports outcomes; a crash or hang is a finding too."""
 
 import contextlib
 import dataclasses
@@ -19,7 +19,17 @@ from typing import Any
 from .mutate import spoiled
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-CHANGING = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.chmod", "os.truncate", "shutil.rmtree"}
+CHANGING = {
+    "os.rename",
+    "os.remove",
+    "os.mkdir",
+    "os.rmdir",
+    "os.link",
+    "os.symlink",
+    "os.chmod",
+    "os.truncate",
+    "shutil.rmtree",
+}
 RUNNING = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork"}
 
 
@@ -39,7 +49,7 @@ class Outcome:
 
 
 class Watch:
-    """Notes what is done outside the folder that an input may use: files, programs, connections to other machines."""
+    """Record what happens outside the input's folder: files, programs, connections to other machines."""
 
     def __init__(self) -> None:
         self.allowed: pathlib.Path | None = None
@@ -57,7 +67,11 @@ class Watch:
             self._path(event, details[0])
         elif event in RUNNING:
             self.seen.append(f"{event} {str(details)[:100]}")
-        elif event == "socket.connect" and isinstance(details[1], tuple) and not str(details[1][0]).startswith(("127.", "::1", "localhost")):
+        elif (
+            event == "socket.connect"
+            and isinstance(details[1], tuple)
+            and not str(details[1][0]).startswith(("127.", "::1", "localhost"))
+        ):
             self.seen.append(f"{event} {details[1]}")
 
     def _path(self, event: str, path: Any) -> None:
@@ -67,8 +81,10 @@ class Watch:
             self.seen.append(f"{event} {whole}")
 
 
-def work(jobs: list[tuple[str, list[int]]], seed: int, connection: "multiprocessing.connection.Connection") -> None:
-    """Feeds each target the inputs of its numbers; each is told of when it begins (name and number) and when it ends (its Outcome)."""
+def work(
+    jobs: list[tuple[str, list[int]]], seed: int, connection: "multiprocessing.connection.Connection"
+) -> None:
+    """Feed each target its inputs; report the start (name and number) and the end (its Outcome) of each."""
     from .targets import TARGETS
 
     warnings.simplefilter("ignore")
@@ -106,7 +122,9 @@ def an_input(seeds: dict[str, bytes], seed: int, number: int) -> bytes:
     return spoiled(chance.choice(wholes), chance, wholes)
 
 
-def one(run: Any, data: bytes, folder: pathlib.Path, number: int, watch: Watch, home: pathlib.Path) -> Outcome:
+def one(
+    run: Any, data: bytes, folder: pathlib.Path, number: int, watch: Watch, home: pathlib.Path
+) -> Outcome:
     """Feeds one input, and looks at what it did."""
     from .targets import REFUSALS
 
@@ -133,7 +151,7 @@ def one(run: Any, data: bytes, folder: pathlib.Path, number: int, watch: Watch, 
 
 
 def _memory_mb(*, reset: bool = False) -> float:
-    """The most memory that this process had since the last reset, in millions of bytes; 0 where the system does not tell."""
+    """Peak memory of this process since the last reset, in MB; 0 where the system does not report it."""
     with contextlib.suppress(OSError):
         if reset:
             pathlib.Path("/proc/self/clear_refs").write_text("5")

@@ -1,7 +1,9 @@
-"""A hub on the loopback, for the real client: `with LoopbackHub() as hub: Hub(hub.endpoint, hub.token("ada"), ...)`.
+"""A hub on the loopback, for the real client: `with LoopbackHub() as hub: Hub(hub.endpoint, hub.token("ada"),
+...)`.
 
-It speaks what huggingface_hub 2.4 asks for, and nothing else: what is asked in another way is refused with 400 and noted in `complaints`, which each
-test looks at. Where a shape comes from stands at each answer, as the file and function of the client that reads it.
+It speaks what huggingface_hub 2.4 asks for, and nothing else: what is asked in another way is refused with
+400 and noted in `complaints`, which each test looks at. Where a shape comes from stands at each answer, as
+the file and function of the client that reads it.
 """
 
 import pathlib
@@ -25,16 +27,23 @@ class LoopbackHub:
         self.multipart_over = multipart_over
         """Bytes from which an upload goes in parts."""
         self.named = ""
-        """What it calls itself in links to more of a listing, as a mirror does that passes on another hub's answers."""
+        """What it calls itself in links to more of a listing, as a mirror does that passes on another hub's
+        answers.
+        """
         self.accounts: dict[str, Account] = {}
         self.repositories: dict[str, Repository] = {}
+        self.renamed: dict[str, str] = {}
+        """New names of repositories, by their old ones, which are redirected."""
         self.faults: list[Fault] = []
         self.log: list[str] = []
         """Each request as `METHOD /path?query -> status`."""
         self.complaints: list[str] = []
         self.parts: dict[str, dict[int, bytes]] = {}
         self.guard = threading.RLock()
-        self.servers = [ThreadingHTTPServer(("127.0.0.1", 0), type("H", (Handler,), {"hub": self, "storage": kind})) for kind in (False, True)]
+        self.servers = [
+            ThreadingHTTPServer(("127.0.0.1", 0), type("H", (Handler,), {"hub": self, "storage": kind}))
+            for kind in (False, True)
+        ]
 
     @property
     def endpoint(self) -> str:
@@ -68,11 +77,33 @@ class LoopbackHub:
         made.commit({".gitattributes": Blob(ATTRIBUTES.encode(), False)}, "initial commit")
         return made
 
-    def put(self, repo: str, folder: pathlib.Path, *, extra: dict[str, bytes] | None = None, without: tuple[str, ...] = (), **settings) -> Commit:
+    def rename(self, old: str, new: str) -> None:
+        """Give a repository another name. The old one leads there."""
+        found = self.repositories.pop(old)
+        found.id = new
+        self.repositories[new], self.renamed[old] = found, new
+
+    def put(
+        self,
+        repo: str,
+        folder: pathlib.Path,
+        *,
+        extra: dict[str, bytes] | None = None,
+        without: tuple[str, ...] = (),
+        **settings,
+    ) -> Commit:
         """A commit with a folder's files, without asking anybody; `extra` files by name."""
         there = self.repositories.get(repo) or self.make(repo, **settings)
-        data = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()} | (extra or {})
-        files = {name: Blob(d, there.is_lfs(name, d[:512], len(d))) for name, d in data.items() if name not in without}
+        data = {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        } | (extra or {})
+        files = {
+            name: Blob(d, there.is_lfs(name, d[:512], len(d)))
+            for name, d in data.items()
+            if name not in without
+        }
         return there.commit({".gitattributes": Blob(ATTRIBUTES.encode(), False)} | files, "put")
 
     def fail(self, pattern: str, **how) -> Fault:

@@ -1,6 +1,8 @@
-"""`python -m tests.loopback [FOLDER...]`: a hub on this machine with these identities, to try commands and the page on.
+"""`python -m tests.loopback [FOLDER...]`: a hub on this machine with these identities, to try commands and
+the page on.
 
-It says its address and a token, and forgets all when it ends. Identities for research are gated, as everywhere.
+It says its address and a token, and forgets all when it ends. Identities for research are gated, as
+everywhere.
 """
 
 import pathlib
@@ -9,8 +11,8 @@ import sys
 import tempfile
 import threading
 
-from facehub import card
-from facehub.identity import read
+from facehub.identity import card
+from facehub.identity.folder import read
 
 from . import LoopbackHub
 
@@ -19,8 +21,18 @@ def serve(hub: LoopbackHub, folder: pathlib.Path) -> None:
     """A copy of the folder as user `demo` would have pushed it."""
     with tempfile.TemporaryDirectory() as place:
         identity = read(shutil.copytree(folder, pathlib.Path(place, folder.name)))
-        card.renew(identity.folder, title=identity.title, size=identity.size, consent=identity.consent, metrics=identity.metrics)
-        hub.put(f"demo/{identity.name}", identity.folder, gated="manual" if identity.consent["basis"] == "research" else False)
+        card.update_front_matter(
+            identity.folder,
+            title=identity.title,
+            size=identity.size,
+            consent=identity.consent,
+            metrics=identity.metrics,
+        )
+        hub.put(
+            f"demo/{identity.name}",
+            identity.folder,
+            gated="manual" if identity.consent["basis"] == "research" else False,
+        )
 
 
 if __name__ == "__main__":

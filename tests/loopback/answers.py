@@ -1,6 +1,7 @@
 """What the loopback hub answers to those who read: listings, information, trees, files, and who somebody is.
 
-Source of each shape: huggingface_hub 2.4, named at the answer; the headers of files also https://huggingface.co/docs/hub/api.
+Source of each shape: huggingface_hub 2.4, named at the answer; the headers of files also
+https://huggingface.co/docs/hub/api.
 """
 
 import json
@@ -12,8 +13,18 @@ if TYPE_CHECKING:
     from .handler import Handler
     from .repositories import Blob, Commit, Repository
 
-NAME = r"([\w.-]+/[\w.-]+)"
-EXPANDABLE = {"cardData", "downloads", "gated", "lastModified", "likes", "private", "safetensors", "sha", "siblings", "tags"}
+EXPANDABLE = {
+    "cardData",
+    "downloads",
+    "gated",
+    "lastModified",
+    "likes",
+    "private",
+    "safetensors",
+    "sha",
+    "siblings",
+    "tags",
+}
 SORTS = {
     "downloads": lambda r: r.downloads,
     "likes": lambda r: r.likes,
@@ -30,7 +41,10 @@ class Answer:
 
 
 class Refusal(Exception):
-    """A request that is refused. `code` is the X-Error-Code by which utils/_http.py, `hf_raise_for_status`, chooses an exception."""
+    """A request that is refused.
+
+    `code` is the X-Error-Code by which utils/_http.py, `hf_raise_for_status`, chooses an exception.
+    """
 
     def __init__(self, status: int, sentence: str, code: str = "", *, complaint: bool = False):
         super().__init__(sentence)
@@ -40,7 +54,9 @@ class Refusal(Exception):
 
 
 def as_json(record: Any, status: int = 200, **headers: str) -> Answer:
-    return Answer(status, json.dumps(record).encode(), {"Content-Type": "application/json; charset=utf-8"} | headers)
+    return Answer(
+        status, json.dumps(record).encode(), {"Content-Type": "application/json; charset=utf-8"} | headers
+    )
 
 
 def repository(request: "Handler", name: str) -> "Repository":
@@ -66,19 +82,40 @@ def listing(request: "Handler") -> Answer:
     account, query = request.account(), request.query
     if unknown := set(query.get("expand", [])) - EXPANDABLE:
         raise Refusal(400, f"cannot expand {sorted(unknown)}", complaint=True)
-    found = [r for r in request.hub.repositories.values() if not r.private or (account and account.name == r.owner)]
+    found = [
+        r for r in request.hub.repositories.values() if not r.private or (account and account.name == r.owner)
+    ]
     for tag in query.get("filter", []):
         found = [r for r in found if tag in r.tags(revision(r, "main"))]
-    found = [r for r in found if query.get("search", [""])[0].lower() in r.id.lower() and query.get("author", [r.owner])[0] == r.owner]
+    found = [
+        r
+        for r in found
+        if query.get("search", [""])[0].lower() in r.id.lower()
+        and query.get("author", [r.owner])[0] == r.owner
+    ]
     if "sort" in query:
         if query["sort"][0] not in SORTS:
             raise Refusal(400, f"cannot sort by {query['sort'][0]}", complaint=True)
         found.sort(key=SORTS[query["sort"][0]], reverse=True)
-    start, count = int(query.get("cursor", ["0"])[0]), min(request.hub.page, int(query.get("limit", ["1000"])[0]))
-    items = [{k: v for k, v in described(r, revision(r, "main")).items() if k in {"id", *query.get("expand", EXPANDABLE)}} for r in found]
+    start, count = (
+        int(query.get("cursor", ["0"])[0]),
+        min(request.hub.page, int(query.get("limit", ["1000"])[0])),
+    )
+    items = [
+        {
+            k: v
+            for k, v in described(r, revision(r, "main")).items()
+            if k in {"id", *query.get("expand", EXPANDABLE)}
+        }
+        for r in found
+    ]
     headers = {}
     if start + count < len(items):
-        path = re.sub(r"&cursor=\d+", "", request.path) + ("&" if "?" in request.path else "?") + f"cursor={start + count}"
+        path = (
+            re.sub(r"&cursor=\d+", "", request.path)
+            + ("&" if "?" in request.path else "?")
+            + f"cursor={start + count}"
+        )
         headers["Link"] = f'<{request.hub.named or request.hub.endpoint}{path}>; rel="next"'
     return as_json(items[start : start + count], **headers)
 
@@ -91,7 +128,11 @@ def described(found: "Repository", commit: "Commit", *, blobs: bool = False) -> 
         if blobs:
             siblings[-1] |= {"size": len(blob.data), "blobId": blob.oid}
             if blob.lfs:
-                siblings[-1]["lfs"] = {"sha256": blob.sha256, "size": len(blob.data), "pointerSize": len(blob.pointer)}
+                siblings[-1]["lfs"] = {
+                    "sha256": blob.sha256,
+                    "size": len(blob.data),
+                    "pointerSize": len(blob.pointer),
+                }
     record = {
         "id": found.id,
         "author": found.owner,
@@ -128,13 +169,21 @@ def tree(request: "Handler", name: str, rev: str, folder: str = "") -> Answer:
     """hf_api.py, `_iter_repo_tree_pages`; folders are `RepoFolder`."""
     request.asks("recursive", "expand", "cursor")
     commit = revision(repository(request, name), rev)
-    inside = {path: blob for path, blob in sorted(commit.files.items()) if not folder or path.startswith(folder + "/")}
+    inside = {
+        path: blob
+        for path, blob in sorted(commit.files.items())
+        if not folder or path.startswith(folder + "/")
+    }
     if folder and not inside:
         raise Refusal(404, f"{folder} does not exist", "EntryNotFound")
     folders = sorted({path.rpartition("/")[0] for path in inside} - {"", folder})
     entries = [{"type": "directory", "path": path, "oid": "0" * 40, "size": 0} for path in folders]
     deep = request.query.get("recursive", ["false"])[0].lower() == "true"
-    entries += [entry(path, blob) for path, blob in inside.items() if deep or "/" not in path[len(folder) + 1 if folder else 0 :]]
+    entries += [
+        entry(path, blob)
+        for path, blob in inside.items()
+        if deep or "/" not in path[len(folder) + 1 if folder else 0 :]
+    ]
     return as_json(entries)
 
 
@@ -144,14 +193,28 @@ def paths_info(request: "Handler", name: str, rev: str) -> Answer:
 
     request.expect("application/x-www-form-urlencoded")
     commit = revision(repository(request, name), rev)
-    return as_json([entry(path, commit.files[path]) for path in parse_qs(request.data.decode())["paths"] if path in commit.files])
+    return as_json(
+        [
+            entry(path, commit.files[path])
+            for path in parse_qs(request.data.decode())["paths"]
+            if path in commit.files
+        ]
+    )
 
 
 def resolve(request: "Handler", name: str, rev: str, path: str) -> Answer:
-    """file_download.py, `get_hf_file_metadata` (headers) and `http_get` (ranges, redirects): LFS files lie on another origin, the others here."""
+    """file_download.py, `get_hf_file_metadata` (headers) and `http_get` (ranges, redirects): LFS files lie on
+    another origin, the others here.
+    """
     found = repository(request, name)
-    if found.gated and ((account := request.account()) is None or account.name not in {found.owner, *found.granted}):
-        raise Refusal(401 if account is None else 403, f"Access to model {name} is restricted. You must be authenticated to access it.", "GatedRepo")
+    if found.gated and (
+        (account := request.account()) is None or account.name not in {found.owner, *found.granted}
+    ):
+        raise Refusal(
+            401 if account is None else 403,
+            f"Access to model {name} is restricted. You must be authenticated to access it.",
+            "GatedRepo",
+        )
     commit = revision(found, rev)
     headers = {"X-Repo-Commit": commit.oid}
     if (blob := commit.files.get(path)) is None:
@@ -159,13 +222,19 @@ def resolve(request: "Handler", name: str, rev: str, path: str) -> Answer:
     if path == "config.json":
         found.downloads += 1  # https://huggingface.co/docs/hub/models-download-stats
     if blob.lfs:
-        headers |= {"X-Linked-Etag": f'"{blob.sha256}"', "X-Linked-Size": str(len(blob.data)), "ETag": f'"{blob.oid}"'}
+        headers |= {
+            "X-Linked-Etag": f'"{blob.sha256}"',
+            "X-Linked-Size": str(len(blob.data)),
+            "ETag": f'"{blob.oid}"',
+        }
         return Answer(302, b"", headers | {"Location": f"{request.hub.storage}/{name}/{blob.sha256}"})
     return ranged(request, blob.data, headers | {"ETag": f'"{blob.oid}"'})
 
 
 def stored(request: "Handler", name: str, sha256: str) -> Answer:
-    """The other origin: an address with a signature in it, which must not be sent a token (file_download.py, `_get_metadata_or_catch_error`)."""
+    """The other origin: an address with a signature in it, which must not be sent a token (file_download.py,
+    `_get_metadata_or_catch_error`).
+    """
     if request.headers.get("Authorization"):
         raise Refusal(400, "a token was sent to the storage", complaint=True)
     if (data := request.hub.repositories[name].lfs.get(sha256)) is None:
@@ -185,7 +254,9 @@ def ranged(request: "Handler", data: bytes, headers: dict[str, str]) -> Answer:
     if start >= len(data):
         return Answer(416, b"", headers | {"Content-Range": f"bytes */{len(data)}"})
     part = data[start : end + 1]
-    return Answer(206, part, headers | {"Content-Range": f"bytes {start}-{start + len(part) - 1}/{len(data)}"})
+    return Answer(
+        206, part, headers | {"Content-Range": f"bytes {start}-{start + len(part) - 1}/{len(data)}"}
+    )
 
 
 def who(request: "Handler") -> Answer:
@@ -193,33 +264,12 @@ def who(request: "Handler") -> Answer:
     if (account := request.account()) is None:
         raise Refusal(401, "Invalid username or password.")
     token = {"displayName": "test", "role": account.role, "createdAt": "2026-11-25T00:00:00.000Z"}
-    return as_json({"type": "user", "id": account.name, "name": account.name, "orgs": [], "auth": {"type": "access_token", "accessToken": token}})
-
-
-from . import writing  # noqa: E402  (its answers need what stands above)
-
-ROUTES = [
-    ("GET", r"/api/models", listing),
-    ("GET", rf"/api/models/{NAME}", info),
-    ("GET", rf"/api/models/{NAME}/revision/([^/]+)", info),
-    ("GET", rf"/api/models/{NAME}/tree/([^/]+)", tree),
-    ("GET", rf"/api/models/{NAME}/tree/([^/]+)/(.+)", tree),
-    ("POST", rf"/api/models/{NAME}/paths-info/([^/]+)", paths_info),
-    ("GET", rf"/{NAME}/resolve/([^/]+)/(.+)", resolve),
-    ("GET", r"/api/whoami-v2", who),
-    ("POST", r"/api/repos/create", writing.create),
-    ("DELETE", r"/api/repos/delete", writing.delete),
-    ("PUT", rf"/api/models/{NAME}/settings", writing.settings),
-    ("POST", r"/api/validate-yaml", writing.validate_yaml),
-    ("POST", rf"/api/models/{NAME}/preupload/([^/]+)", writing.preupload),
-    ("POST", rf"/{NAME}\.git/info/lfs/objects/batch", writing.batch),
-    ("POST", rf"/api/lfs/{NAME}/complete", writing.complete),
-    ("POST", rf"/api/lfs/{NAME}/verify", writing.verify),
-    ("POST", rf"/api/models/{NAME}/commit/([^/]+)", writing.commit),
-]
-
-STORAGE_ROUTES = [
-    ("GET", rf"/{NAME}/([0-9a-f]{{64}})", stored),
-    ("PUT", rf"/{NAME}/([0-9a-f]{{64}})", writing.upload),
-    ("PUT", rf"/{NAME}/([0-9a-f]{{64}})/(\d+)", writing.upload_part),
-]
+    return as_json(
+        {
+            "type": "user",
+            "id": account.name,
+            "name": account.name,
+            "orgs": [],
+            "auth": {"type": "access_token", "accessToken": token},
+        }
+    )

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Fault:
-    """What happens to requests whose `METHOD /path` matches; the first that matches counts, as long as it lasts."""
+    """What happens to requests whose `METHOD /path` matches; the first that matches counts, as long as it
+    lasts.
+    """
 
     pattern: str
     times: float = float("inf")

@@ -1,4 +1,6 @@
-"""HTTP of the loopback hub: reads a request strictly, finds its answer in `answers`, and misbehaves where a fault says so."""
+"""HTTP of the loopback hub: reads a request strictly, finds its answer in `routes`, and misbehaves where a
+fault says so.
+"""
 
 import json
 import re
@@ -7,8 +9,9 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from .answers import ROUTES, STORAGE_ROUTES, Answer, Refusal
+from .answers import Answer, Refusal
 from .repositories import Account
+from .routes import ROUTES, STORAGE_ROUTES
 
 if TYPE_CHECKING:
     from . import LoopbackHub
@@ -35,9 +38,13 @@ class Handler(BaseHTTPRequestHandler):
         if fault and fault.hold:
             fault.hold.wait(60)
         if fault and (fault.status or fault.body is not None):
-            answer = Answer(fault.status or 200, fault.body if fault.body is not None else b"out of order", dict(fault.headers))
+            answer = Answer(
+                fault.status or 200,
+                fault.body if fault.body is not None else b"out of order",
+                dict(fault.headers),
+            )
         else:
-            answer = self.answered(parts.path)
+            answer = self.redirected() or self.answered(parts.path)
         if fault and fault.change:
             answer.body = fault.change(answer.body)
         self.hub.log.append(f"{self.command} {self.path} -> {answer.status}")
@@ -46,6 +53,16 @@ class Handler(BaseHTTPRequestHandler):
             fault.after()
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do
+
+    def redirected(self) -> Answer | None:
+        """https://huggingface.co/docs/hub/repositories-settings: the old name of a renamed repository
+        redirects.
+        """
+        for old, new in self.hub.renamed.items():
+            for before in (f"/api/models/{old}", f"/{old}"):
+                if self.path.partition("?")[0].startswith((before + "/", before)) and old in self.path:
+                    return Answer(307, b"", {"Location": self.path.replace(old, new, 1)})
+        return None
 
     def answered(self, path: str) -> Answer:
         try:
@@ -61,8 +78,14 @@ class Handler(BaseHTTPRequestHandler):
         except Refusal as refusal:
             if refusal.complaint:
                 self.hub.complaints.append(f"{self.command} {self.path}: {refusal.sentence}")
-            headers = {"X-Error-Message": refusal.sentence} | ({"X-Error-Code": refusal.code} if refusal.code else {})
-            return Answer(refusal.status, json.dumps({"error": refusal.sentence}).encode(), headers | {"Content-Type": "application/json"})
+            headers = {"X-Error-Message": refusal.sentence} | (
+                {"X-Error-Code": refusal.code} if refusal.code else {}
+            )
+            return Answer(
+                refusal.status,
+                json.dumps({"error": refusal.sentence}).encode(),
+                headers | {"Content-Type": "application/json"},
+            )
 
     def send(self, answer: Answer, cut: int | None) -> None:
         body = answer.body
@@ -82,7 +105,9 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def account(self) -> Account | None:
-        """Whose token came along. huggingface_hub/utils/_headers.py, `build_hf_headers`: `authorization: Bearer ...`."""
+        """Whose token came along. huggingface_hub/utils/_headers.py, `build_hf_headers`: `authorization:
+        Bearer ...`.
+        """
         given = self.headers.get("Authorization")
         if given is None:
             return None
@@ -95,7 +120,11 @@ class Handler(BaseHTTPRequestHandler):
         """The body, which must be a JSON object with these keys."""
         self.expect("application/json", "application/vnd.git-lfs+json")
         record = json.loads(self.data)
-        if not isinstance(record, dict) or not record.keys() >= set(keys) or record.keys() - set(keys) - set(optional):
+        if (
+            not isinstance(record, dict)
+            or not record.keys() >= set(keys)
+            or record.keys() - set(keys) - set(optional)
+        ):
             raise Refusal(400, f"keys {sorted(record)} instead of {sorted(keys)}", complaint=True)
         return record
 

@@ -10,7 +10,10 @@ from datetime import datetime, timedelta, timezone
 
 import yaml
 
-ATTRIBUTES = "".join(f"{pattern} filter=lfs diff=lfs merge=lfs -text\n" for pattern in ("*.bin", "*.pt", "*.pkl", "*.safetensors", "*.zip"))
+ATTRIBUTES = "".join(
+    f"{pattern} filter=lfs diff=lfs merge=lfs -text\n"
+    for pattern in ("*.bin", "*.pt", "*.pkl", "*.safetensors", "*.zip")
+)
 """The .gitattributes of a new repository, in short."""
 
 _clock = itertools.count()
@@ -29,7 +32,8 @@ class Blob:
 
     @property
     def pointer(self) -> bytes:
-        return f"version https://git-lfs.github.com/spec/v1\noid sha256:{self.sha256}\nsize {len(self.data)}\n".encode()
+        head = "version https://git-lfs.github.com/spec/v1"
+        return f"{head}\noid sha256:{self.sha256}\nsize {len(self.data)}\n".encode()
 
     @property
     def oid(self) -> str:
@@ -70,7 +74,9 @@ class Repository:
     def at(self, revision: str) -> Commit | None:
         return self.commits.get(self.refs.get(revision, revision))
 
-    def commit(self, files: dict[str, Blob], summary: str, ref: str = "main", parent: str | None = None) -> Commit:
+    def commit(
+        self, files: dict[str, Blob], summary: str, ref: str = "main", parent: str | None = None
+    ) -> Commit:
         number = next(_clock)
         oid = hashlib.sha1(f"{self.id} {ref} {number} {summary}".encode()).hexdigest()
         date = datetime(2026, 11, 25, tzinfo=timezone.utc) + timedelta(minutes=number)
@@ -85,8 +91,15 @@ class Repository:
     def is_lfs(self, path: str, sample: bytes, size: int) -> bool:
         """As .gitattributes says; besides, what is large or no text."""
         attributes = self.commits[self.refs["main"]].files.get(".gitattributes")
-        patterns = [line.split()[0] for line in (attributes.data.decode() if attributes else "").splitlines() if "filter=lfs" in line]
-        if any(fnmatch.fnmatch(path.rpartition("/")[2], pattern) for pattern in patterns) or size > 10_000_000:
+        patterns = [
+            line.split()[0]
+            for line in (attributes.data.decode() if attributes else "").splitlines()
+            if "filter=lfs" in line
+        ]
+        if (
+            any(fnmatch.fnmatch(path.rpartition("/")[2], pattern) for pattern in patterns)
+            or size > 10_000_000
+        ):
             return True
         try:
             sample.decode("utf-8")
@@ -109,7 +122,11 @@ class Repository:
         card = self.card_data(commit) or {}
         tags = [str(tag) for tag in card.get("tags") or []] if isinstance(card.get("tags"), list) else []
         tags += [str(card[key]) for key in ("library_name", "pipeline_tag") if card.get(key)]
-        tags += [f"{prefix}:{card[key]}" for key, prefix in (("license", "license"), ("base_model", "base_model")) if card.get(key)]
+        tags += [
+            f"{prefix}:{card[key]}"
+            for key, prefix in (("license", "license"), ("base_model", "base_model"))
+            if card.get(key)
+        ]
         return [*dict.fromkeys(tags), "region:us"]
 
     def safetensors(self, commit: Commit) -> dict | None:

@@ -1,4 +1,7 @@
-"""What the loopback hub answers to those who write: create, settings, uploads and commits. Nothing is changed unless all of a request is right."""
+"""What the loopback hub answers to those who write: create, settings, uploads and commits.
+
+Nothing is changed unless all of a request is right.
+"""
 
 import base64
 import hashlib
@@ -36,11 +39,16 @@ def create(request: "Handler") -> Answer:
     owner = asked["organization"] or account.name
     if owner != account.name:
         raise Refusal(403, f"You don't have the rights to create a model under the namespace {owner!r}")
-    if asked.get("type", "model") != "model" or asked.get("visibility", "public") not in ("public", "private"):
+    if asked.get("type", "model") != "model" or asked.get("visibility", "public") not in (
+        "public",
+        "private",
+    ):
         raise Refusal(400, "only models, public or private", complaint=True)
     name = f"{owner}/{asked['name']}"
     if name in request.hub.repositories:
-        return as_json({"error": "You already created this model repo", "url": f"{request.hub.endpoint}/{name}"}, 409)
+        return as_json(
+            {"error": "You already created this model repo", "url": f"{request.hub.endpoint}/{name}"}, 409
+        )
     request.hub.make(name, private=asked.get("visibility") == "private")
     return as_json({"url": f"{request.hub.endpoint}/{name}", "name": name})
 
@@ -59,7 +67,9 @@ def settings(request: "Handler", name: str) -> Answer:
     asked = request.json(optional=("gated", "visibility"))
     found = repository(request, name)
     writer(request, found)
-    if asked.get("gated", False) not in ("auto", "manual", False) or asked.get("visibility", "public") not in ("public", "private"):
+    if asked.get("gated", False) not in ("auto", "manual", False) or asked.get(
+        "visibility", "public"
+    ) not in ("public", "private"):
         raise Refusal(400, f"settings {asked}", complaint=True)
     found.gated = asked.get("gated", found.gated)
     found.private = asked["visibility"] == "private" if "visibility" in asked else found.private
@@ -75,21 +85,38 @@ def validate_yaml(request: "Handler") -> Answer:
     except yaml.YAMLError as problem:
         return as_json({"errors": [{"message": str(problem)}], "warnings": []}, 400)
     if data is None:
-        return as_json({"errors": [], "warnings": [{"message": "empty or missing yaml metadata in repo card"}]})
-    index = data.get("model-index", [{"name": "-", "results": [{"task": {"type": "-"}, "metrics": [{"type": "-", "value": 0}]}]}])
+        return as_json(
+            {"errors": [], "warnings": [{"message": "empty or missing yaml metadata in repo card"}]}
+        )
+    index = data.get(
+        "model-index",
+        [{"name": "-", "results": [{"task": {"type": "-"}, "metrics": [{"type": "-", "value": 0}]}]}],
+    )
     try:  # the specification: https://github.com/huggingface/hub-docs/blob/main/modelcard.md
-        good = all(m["name"] and r["task"]["type"] and all(x["type"] and "value" in x for x in r["metrics"]) for m in index for r in m["results"])
+        good = all(
+            m["name"] and r["task"]["type"] and all(x["type"] and "value" in x for x in r["metrics"])
+            for m in index
+            for r in m["results"]
+        )
     except (KeyError, TypeError):
         good = False
     link = data.get("license_link", "LICENSE")
     good = good and (link in ("LICENSE", "LICENSE.md") or str(link).startswith(("https://", "http://")))
-    if not good or not isinstance(data.get("tags", []), list) or ("license_name" in data and data.get("license") != "other"):
-        return as_json({"errors": [{"message": "metadata of another shape than modelcard.md says"}], "warnings": []}, 400)
+    if (
+        not good
+        or not isinstance(data.get("tags", []), list)
+        or ("license_name" in data and data.get("license") != "other")
+    ):
+        return as_json(
+            {"errors": [{"message": "metadata of another shape than modelcard.md says"}], "warnings": []}, 400
+        )
     return as_json({"errors": [], "warnings": []})
 
 
 def preupload(request: "Handler", name: str, rev: str) -> Answer:
-    """_commit_api.py, `_fetch_upload_modes` and `_validate_preupload_info`: git or LFS for each file, and what is there already."""
+    """_commit_api.py, `_fetch_upload_modes` and `_validate_preupload_info`: git or LFS for each file, and
+    what is there already.
+    """
     request.asks("create_pr")
     found = repository(request, name)
     writer(request, found, may_propose="create_pr" in request.query)
@@ -97,15 +124,21 @@ def preupload(request: "Handler", name: str, rev: str) -> Answer:
     for file in request.json("files", optional=("gitIgnore",))["files"]:
         if file.keys() != {"path", "sample", "size"} or ".." in file["path"].split("/"):
             raise Refusal(400, f"file {file}", complaint=True)
-        lfs, old = found.is_lfs(file["path"], base64.b64decode(file["sample"]), file["size"]), there.get(file["path"])
-        answers.append({"path": file["path"], "uploadMode": "lfs" if lfs else "regular", "shouldIgnore": False})
+        lfs, old = (
+            found.is_lfs(file["path"], base64.b64decode(file["sample"]), file["size"]),
+            there.get(file["path"]),
+        )
+        answers.append(
+            {"path": file["path"], "uploadMode": "lfs" if lfs else "regular", "shouldIgnore": False}
+        )
         if old:
             answers[-1]["oid"] = old.sha256 if old.lfs else old.oid
     return as_json({"files": answers})
 
 
 def batch(request: "Handler", name: str) -> Answer:
-    """lfs.py, `post_lfs_batch_info` and `lfs_upload`: no actions for an object that is there; large ones in parts.
+    """lfs.py, `post_lfs_batch_info` and `lfs_upload`: no actions for an object that is there; large ones in
+    parts.
 
     https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md
     """
@@ -121,9 +154,17 @@ def batch(request: "Handler", name: str) -> Answer:
             upload: dict = {"href": f"{request.hub.storage}/{name}/{one['oid']}"}
             if one["size"] > request.hub.multipart_over:
                 count = math.ceil(one["size"] / PART)
-                header = {str(n): f"{request.hub.storage}/{name}/{one['oid']}/{n}" for n in range(1, count + 1)}
-                upload = {"href": f"{request.hub.endpoint}/api/lfs/{name}/complete", "header": header | {"chunk_size": str(PART)}}
-            objects[-1]["actions"] = {"upload": upload, "verify": {"href": f"{request.hub.endpoint}/api/lfs/{name}/verify"}}
+                header = {
+                    str(n): f"{request.hub.storage}/{name}/{one['oid']}/{n}" for n in range(1, count + 1)
+                }
+                upload = {
+                    "href": f"{request.hub.endpoint}/api/lfs/{name}/complete",
+                    "header": header | {"chunk_size": str(PART)},
+                }
+            objects[-1]["actions"] = {
+                "upload": upload,
+                "verify": {"href": f"{request.hub.endpoint}/api/lfs/{name}/verify"},
+            }
     return as_json({"transfer": "basic", "objects": objects})
 
 
@@ -165,14 +206,21 @@ def verify(request: "Handler", name: str) -> Answer:
 
 
 def commit(request: "Handler", name: str, rev: str) -> Answer:
-    """_commit_api.py, `_prepare_commit_payload` (a header, then a line an operation) and `_send_commit` (the answer). All of it, or nothing."""
+    """_commit_api.py, `_prepare_commit_payload` (a header, then a line an operation) and `_send_commit` (the
+    answer). All of it, or nothing.
+    """
     request.asks("create_pr")
     request.expect("application/x-ndjson")
     found, proposal = repository(request, name), request.query.get("create_pr") == ["1"]
     account = writer(request, found, may_propose=proposal)
     head, *lines = [json.loads(line) for line in request.data.splitlines()]
     header = head["value"]
-    if head["key"] != "header" or header.keys() - {"summary", "description", "parentCommit"} or not header.get("summary") or not lines:
+    if (
+        head["key"] != "header"
+        or header.keys() - {"summary", "description", "parentCommit"}
+        or not header.get("summary")
+        or not lines
+    ):
         raise Refusal(400, "no header, or nothing to commit", complaint=True)
     before = revision(found, rev)
     if header.get("parentCommit", before.oid) != before.oid:
@@ -186,7 +234,12 @@ def commit(request: "Handler", name: str, rev: str) -> Answer:
     made = found.commit(files, header["summary"], ref, before.oid)
     number = ref.rpartition("/")[2]
     url = f"{request.hub.endpoint}/{name}/discussions/{number}" if proposal else None
-    answer = {"success": True, "commitOid": made.oid, "commitUrl": f"{request.hub.endpoint}/{name}/commit/{made.oid}", "pullRequestUrl": url}
+    answer = {
+        "success": True,
+        "commitOid": made.oid,
+        "commitUrl": f"{request.hub.endpoint}/{name}/commit/{made.oid}",
+        "pullRequestUrl": url,
+    }
     return as_json(answer | {"author": account.name})
 
 

@@ -1,5 +1,6 @@
-"""Python reads this at its start where PYTHONPATH names this folder: every name that is looked up and every connection that is made is written down,
-but for this machine's own."""
+"""Python reads this at its start where PYTHONPATH names this folder: every name that is looked up and every
+connection that is made is written down, but for this machine's own.
+"""
 
 import os
 import sys

@@ -2,39 +2,43 @@
 
 import torch
 
-from facehub.generators import Generator
-from facehub.identity import read
+from facehub.identity.folder import read
+from facehub.networks.generator import Generator
 from tests.identities import make
 from train import evaluate
-from train.material import Material
-from train.measures import Looker
-from train.photos import Gallery
+from train.data.dataset import Dataset
+from train.data.gallery import Gallery
+from train.evaluation import comparison, outputs
+from train.evaluation.metrics import Measurer
 
 
 def test_outside_the_box_outputs_are_the_crops_and_outside_the_mask_so_are_stitched_ones(faces):
-    made = evaluate.outputs(Generator(128), faces.crop)
+    made = outputs.outputs(Generator(128), faces.crop)
     assert torch.equal(made[:, :, :32], faces.crop[:, :, :32])
     assert not torch.equal(made[:, :, 40:120, 40:90], faces.crop[:, :, 40:120, 40:90])
-    blended, changed = evaluate.stitched(made, faces)
+    blended, changed = outputs.blend_into_crop(made, faces)
     assert torch.equal(blended[~changed.expand_as(blended)], faces.crop[~changed.expand_as(blended)])
     assert changed.any() and (blended != faces.crop).any()
 
 
 def test_the_baseline_takes_the_nearest_pose(faces):
     """Each face's nearest style photo is itself when it is among them."""
-    assert torch.equal(evaluate.nearest(faces, faces), faces.crop)
+    assert torch.equal(outputs.nearest(faces, faces), faces.crop)
 
 
 def test_a_whole_evaluation(faces):
-    """An untrained network against doing nothing and against the identity's own photos: the table must tell them apart."""
+    """An untrained network against doing nothing and against the identity's own photos: the table must tell
+    them apart."""
     everyone = torch.arange(len(faces))
-    material = Material(style=faces[everyone[:2]], content=faces[everyone[2:4]], held_out=faces[everyone[4:]], weeded={})
+    material = Dataset(
+        style=faces[everyone[:2]], content=faces[everyone[2:4]], held_out=faces[everyone[4:]], weeded={}
+    )
     own = faces[everyone[4:]]
 
     def upper(some: Gallery) -> torch.Tensor:
         return faces[everyone[:1]].crop.expand(len(some), -1, -1, -1).clone()
 
-    metrics, sheet = evaluate.evaluate(Generator(128), material, Looker({}), faces=99, upper=upper)
+    metrics, sheet = comparison.evaluate(Generator(128), material, Measurer({}), faces=99, upper=upper)
     assert metrics["faces"] == len(own)
     rows = metrics["table"]
     assert set(rows) >= {"nothing", "nearest style photo", "raw", "blended", "optimised"}
@@ -43,7 +47,7 @@ def test_a_whole_evaluation(faces):
     assert rows["nothing"]["nearer"] == 0
     assert rows["raw"]["ms"] > 0
     assert sheet.shape == (3, 128 * -(-len(own) // 2), 128 * 2 * 5)
-    table = evaluate.table(metrics).splitlines()
+    table = comparison.table(metrics).splitlines()
     assert len({line.count("|") for line in table}) == 1
     assert len(table) == 2 + len(rows)
 
@@ -51,17 +55,21 @@ def test_a_whole_evaluation(faces):
 def test_people_are_taken_once_each():
     n = 4
     gallery = Gallery(
-        ("a/1.png", "a/2.png", "b/1.png", "c.png"), torch.zeros(n, 3, 8, 8, dtype=torch.uint8), torch.zeros(n, 68, 2), torch.zeros(n, 128),
-        torch.ones(n, dtype=torch.long), torch.ones(n),
-    )  # fmt: skip
-    assert evaluate.people(gallery).names == ("a/1.png", "b/1.png", "c.png")
-    assert evaluate.people(gallery, count=2).names == ("a/1.png", "b/1.png")
+        ("a/1.png", "a/2.png", "b/1.png", "c.png"),
+        torch.zeros(n, 3, 8, 8, dtype=torch.uint8),
+        torch.zeros(n, 68, 2),
+        torch.zeros(n, 128),
+        torch.ones(n, dtype=torch.long),
+        torch.ones(n),
+    )
+    assert comparison.people(gallery).names == ("a/1.png", "b/1.png", "c.png")
+    assert comparison.people(gallery, count=2).names == ("a/1.png", "b/1.png")
 
 
 def test_what_is_remembered_leaves_the_samples_as_they_are(tmp_path):
     """Written again they would be marked twice."""
     folder = make(tmp_path / "ada", size=32)
     before = {path: path.read_bytes() for path in (folder / "samples").iterdir()}
-    evaluate.remember(read(folder), {"faces": 3})
+    evaluate.save_metrics(read(folder), {"faces": 3})
     assert before and before == {path: path.read_bytes() for path in (folder / "samples").iterdir()}
     assert read(folder).metrics == {"faces": 3}

@@ -4,14 +4,16 @@ import pytest
 import torch
 
 from facehub import image
-from facehub.faces import Finder
-from facehub.generators import Generator
-from facehub.sheets import around
-from facehub.swap import Swapper
+from facehub.detection.finder import Finder
+from facehub.networks.generator import Generator
+from facehub.sheets import face_crop
+from facehub.swapper import Swapper
 from train import figures
-from train.features import VGG19
-from train.photos import gather
-from train.style import style_bank
+from train.data.gallery import gather
+from train.evaluation import paper_figures
+from train.evaluation.yaw import turned
+from train.networks.vgg import VGG19
+from train.style_bank import style_bank
 
 BAR = 28
 """Height of the line of titles."""
@@ -35,14 +37,16 @@ def swapper(found):
     return Swapper(Generator(64), finder=lambda _: found)
 
 
-def tile(sheet, row: int, column: int, side: int = figures.SIDE):
+def tile(sheet, row: int, column: int, side: int = paper_figures.SIDE):
     return sheet[:, BAR + row * side : BAR + (row + 1) * side, column * side : (column + 1) * side]
 
 
 def test_swaps_have_input_raw_and_result(swapper, photo):
-    sheet = figures.swaps(swapper, [photo], pairs=1)
+    sheet = paper_figures.swaps(swapper, [photo], pairs=1)
     swapped = swapper(photo[None])
-    wanted = around(torch.stack([photo, swapped.raw[0], swapped.blended[0]]), swapped.faces.landmarks, side=256)
+    wanted = face_crop(
+        torch.stack([photo, swapped.raw[0], swapped.blended[0]]), swapped.faces.landmarks, side=256
+    )
     for column in range(3):
         assert torch.equal(tile(sheet, 0, column, 256), wanted[column])
     assert (sheet[:, :BAR].amin(0) < 128).any()
@@ -50,7 +54,7 @@ def test_swaps_have_input_raw_and_result(swapper, photo):
 
 def test_light_comes_from_the_left(photo, found):
     """Left of the face nothing changes, right of it a quarter is left, in between it falls."""
-    lit = figures.relit(photo, found.landmarks)
+    lit = paper_figures.relit(photo, found.landmarks)
     left, right = int(found.landmarks[0, :, 0].min()), int(found.landmarks[0, :, 0].max()) + 1
     assert torch.equal(lit[..., :left], photo[..., :left])
     torch.testing.assert_close(lit[..., right:].float(), photo[..., right:].float() * 0.25, atol=0.6, rtol=0)
@@ -65,17 +69,20 @@ def test_two_identities_are_compared_under_both_lights(swapper, photo, found):
         def forward(self, crop):
             return crop
 
-    sheet, distance = figures.light(Swapper(Copy(), finder=lambda _: found), swapper, [photo])
-    assert sheet.shape == (3, BAR + figures.SIDE, 6 * figures.SIDE)
+    sheet, distance = paper_figures.light(Swapper(Copy(), finder=lambda _: found), swapper, [photo])
+    assert sheet.shape == (3, BAR + paper_figures.SIDE, 6 * paper_figures.SIDE)
     assert distance["with"] < 1e-9 < distance["without"]
-    relit = around(figures.relit(photo, found.landmarks)[None], found.landmarks, side=figures.SIDE)[0]
+    relit = face_crop(
+        paper_figures.relit(photo, found.landmarks)[None], found.landmarks, side=paper_figures.SIDE
+    )[0]
     assert torch.equal(tile(sheet, 0, 3), relit)
 
 
 def test_the_baseline_column_is_the_style_photo(swapper, photo, tmp_path, examples):
-    """When the input itself is among the style photos, its nearest pose is itself, and stitching gives the input back, nearly."""
+    """When the input itself is among the style photos, its nearest pose is itself, and stitching gives the
+    input back, nearly."""
     style = gather(examples, size=128, cache=tmp_path)
-    sheet = figures.baseline(swapper, style, [photo])
+    sheet = paper_figures.baseline(swapper, style, [photo])
     assert (tile(sheet, 0, 0).float() - tile(sheet, 0, 2).float()).abs().mean() < 3
     assert (tile(sheet, 0, 0).float() - tile(sheet, 0, 1).float()).abs().mean() > 3
 
@@ -85,23 +92,25 @@ def test_each_weight_has_its_column(photo, found, tmp_path, examples):
     torch.manual_seed(0)
     network, cpu = VGG19().eval(), torch.device("cpu")
     bank = style_bank(gather(examples, size=64, cache=tmp_path), network, device=cpu)
-    sheet = figures.weight([photo], bank, network, [1.0, 1000.0], size=64, steps=3)
-    assert sheet.shape == (3, BAR + figures.SIDE, 3 * figures.SIDE)
-    assert torch.equal(tile(sheet, 0, 0), around(photo[None], found.landmarks, side=figures.SIDE)[0])
-    alone = figures.weight([photo], bank, network, [1000.0], size=64, steps=3)
+    sheet = paper_figures.weight([photo], bank, network, [1.0, 1000.0], size=64, steps=3)
+    assert sheet.shape == (3, BAR + paper_figures.SIDE, 3 * paper_figures.SIDE)
+    assert torch.equal(tile(sheet, 0, 0), face_crop(photo[None], found.landmarks, side=paper_figures.SIDE)[0])
+    alone = paper_figures.weight([photo], bank, network, [1000.0], size=64, steps=3)
     assert torch.equal(tile(sheet, 0, 2), tile(alone, 0, 1))
     assert not torch.equal(tile(sheet, 0, 1), tile(sheet, 0, 2))
 
 
 def test_bins_are_by_yaw_and_lose_nobody():
     yaw = torch.tensor([-35.0, 3.0, 20.0, -9.9, 60.0, 10.0])
-    bins = {name: index.tolist() for name, index in figures.by_yaw(yaw, [10.0, 20.0, 40.0]).items()}
+    bins = {name: index.tolist() for name, index in paper_figures.by_yaw(yaw, [10.0, 20.0, 40.0]).items()}
     assert bins == {"0 to 10": [1, 3], "10 to 20": [5], "20 to 40": [0, 2], "40 to inf": [4]}
 
 
 def test_hard_inputs_are_hard_where_they_say(photo, found):
-    cases = figures.hard(photo, found.landmarks)
-    mouth, eye = (found.landmarks[0, rows].mean(0).round().int().tolist() for rows in (slice(48, 68), slice(36, 42)))
+    cases = paper_figures.hard_inputs(photo, found.landmarks)
+    mouth, eye = (
+        found.landmarks[0, rows].mean(0).round().int().tolist() for rows in (slice(48, 68), slice(36, 42))
+    )
     assert torch.equal(cases["easy"], photo)
     assert cases["sunglasses"][:, eye[1], eye[0]].tolist() == [20, 20, 20]
     assert torch.equal(cases["sunglasses"][:, mouth[1], mouth[0]], photo[:, mouth[1], mouth[0]])
@@ -112,28 +121,47 @@ def test_hard_inputs_are_hard_where_they_say(photo, found):
 
 
 def test_failures_stand_below_their_inputs(swapper, photo, found):
-    sheet = figures.failures(swapper, [photo])
-    assert sheet.shape == (3, BAR + 2 * figures.SIDE, 6 * figures.SIDE)
-    easy = around(swapper(photo[None]).blended, found.landmarks, side=figures.SIDE)[0]
+    sheet = paper_figures.failures(swapper, [photo])
+    assert sheet.shape == (3, BAR + 2 * paper_figures.SIDE, 6 * paper_figures.SIDE)
+    easy = face_crop(swapper(photo[None]).blended, found.landmarks, side=paper_figures.SIDE)[0]
     assert torch.equal(tile(sheet, 1, 0), easy)
 
 
 def test_the_command_tells_what_is_wrong(monkeypatch, capsys, tmp_path, examples):
-    monkeypatch.setattr("sys.argv", ["figures", "swaps", "nobody-here", str(examples / "astronaut.png"), "--out", str(tmp_path / "x.png")])
+    monkeypatch.setattr(
+        "sys.argv",
+        [
+            "figures",
+            "swaps",
+            "nobody-here",
+            str(examples / "astronaut.png"),
+            "--out",
+            str(tmp_path / "x.png"),
+        ],
+    )
     assert figures.main() == 1
     assert "nobody-here" in capsys.readouterr().err
     assert not (tmp_path / "x.png").exists()
 
 
 def test_each_angle_has_its_photo_above_its_swap(photo, found, swapper):
-    """A flat face in the middle of the photo: turned by nothing it is the photo, and below each stands what the swapper makes of it."""
+    """A flat face in the middle of the photo: turned by nothing it is the photo, and below each stands what
+    the swapper makes of it."""
     low, high = found.landmarks[0].amin(0), found.landmarks[0].amax(0)
-    flat = torch.cat([low + (high - low) * torch.rand(60, 2, generator=torch.Generator().manual_seed(0)), torch.zeros(60, 1)], dim=1)
-    sheet = figures.profile(swapper, lambda photos, landmarks: flat[None], [photo], [0.0, 20.0])
-    case = around(figures.turned(photo, flat, 20.0)[None], found.landmarks, side=figures.SIDE)[0]
-    swapped = around(swapper(figures.turned(photo, flat, 20.0)[None]).blended, found.landmarks, side=figures.SIDE)[0]
+    flat = torch.cat(
+        [
+            low + (high - low) * torch.rand(60, 2, generator=torch.Generator().manual_seed(0)),
+            torch.zeros(60, 1),
+        ],
+        dim=1,
+    )
+    sheet = paper_figures.profile(swapper, lambda photos, landmarks: flat[None], [photo], [0.0, 20.0])
+    case = face_crop(turned(photo, flat, 20.0)[None], found.landmarks, side=paper_figures.SIDE)[0]
+    swapped = face_crop(
+        swapper(turned(photo, flat, 20.0)[None]).blended, found.landmarks, side=paper_figures.SIDE
+    )[0]
     assert torch.equal(tile(sheet, 0, 1), case)
     assert torch.equal(tile(sheet, 1, 1), swapped)
     assert not torch.equal(case, swapped)
-    straight = around(photo[None], found.landmarks, side=figures.SIDE)[0]
+    straight = face_crop(photo[None], found.landmarks, side=paper_figures.SIDE)[0]
     assert (tile(sheet, 0, 0).int() - straight.int()).abs().float().mean() < 1

@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
-from facehub.alignment import align, reference_landmarks
+from facehub.blending.alignment import align, reference_landmarks
+from facehub.detection.finder import Finder
 from facehub.errors import BadSetting
-from facehub.faces import Finder
-from facehub.geometry import move
+from facehub.geometry import transform_points
 from train import landmarks, losses
-from train.style import BOX, boxed
+from train.data.face_box import BOX, boxed
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def aligned(astronaut):
     """The astronaut's crop and landmarks in crop pixels."""
     found = Finder()(astronaut[None])
     faces = align(astronaut[None], found.landmarks, found.photo, size=128)
-    return faces.crop, move(faces.crop_from_photo, faces.landmarks)
+    return faces.crop, transform_points(faces.crop_from_photo, faces.landmarks)
 
 
 def error(found, points) -> float:
@@ -54,17 +54,27 @@ def test_what_ships_was_near_dlib_on_strangers():
 
 
 def test_landmarks_move_with_the_face():
-    """The brightest spot of a face that is dark but for one dot is where `varied` says that the dot's landmark went."""
+    """The brightest spot of a face that is dark but for one dot is where `varied` says that the dot's
+    landmark went."""
     points, choice = reference_landmarks(128)[None].round(), torch.Generator().manual_seed(3)
     top, _, left, _ = BOX
-    for index in (27, 30, 33, 51, 57):  # on the middle line: a mirror image of the face has them at the same place in the list
+    for index in (
+        27,
+        30,
+        33,
+        51,
+        57,
+    ):  # on the middle line: a mirror image of the face has them at the same place in the list
         dots = torch.zeros(8, 3, 128, 128, dtype=torch.uint8)
         x, y = points[0, index].int().tolist()
         dots[:, :, y - 1 : y + 2, x - 1 : x + 2] = 255
         box, moved = landmarks.varied(dots, points.expand(8, -1, -1), choice)
         seen = box.mean(1) - box.mean((1, 2, 3))[:, None, None]
         at = ((moved[:, index] - torch.tensor([left, top]) + 0.5) / 2 - 0.5).round().long()
-        near = [face[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2].max() / face.max() for face, (x, y) in zip(seen, at.tolist(), strict=True)]
+        near = [
+            face[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2].max() / face.max()
+            for face, (x, y) in zip(seen, at.tolist(), strict=True)
+        ]
         assert sum(ratio > 0.9 for ratio in near) >= 5  # a patch may cover the dot, or outshine it
 
 
@@ -74,7 +84,12 @@ def test_it_learns(aligned):
     from tests.train.tiny import gallery
 
     face = gallery(1)
-    face = type(face)(face.names, (crop * 255).round().to(torch.uint8), points, *(getattr(face, f) for f in ("embedding", "found", "width_px")))
+    face = type(face)(
+        face.names,
+        (crop * 255).round().to(torch.uint8),
+        points,
+        *(getattr(face, f) for f in ("embedding", "found", "width_px")),
+    )
     network = landmarks.train(face, steps=60, seed=0, batch=8)
     usual = network.get_buffer("usual")[None]
     assert landmarks.measure(network, face)["all"] < 100 * error(usual, points)

@@ -7,18 +7,18 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from facehub.alignment import align
+from facehub.blending.alignment import align
+from facehub.detection.finder import Finder
 from facehub.errors import BadSetting
-from facehub.faces import Finder
 from train import lighting, losses
-from train.lighting import Lighting, Lit
-from train.style import boxed
+from train.data.face_box import boxed
+from train.lighting import Lighting, LitFace
 
 
-def lit(people: int = 3) -> Lit:
+def lit(people: int = 3) -> LitFace:
     """Three flashes in a row, 30 degrees apart, on each person."""
     angles = torch.tensor([math.radians(30 * (i % 3)) for i in range(3 * people)])
-    return Lit(
+    return LitFace(
         box=torch.rand(3 * people, 3, 96, 80),
         person=tuple(f"p{i // 3}" for i in range(3 * people)),
         direction=torch.stack([angles.sin(), torch.zeros_like(angles), angles.cos()], dim=1),
@@ -28,7 +28,9 @@ def lit(people: int = 3) -> Lit:
 def test_pairs_are_what_they_say():
     faces = lit()
     first, second, alike = lighting.pairs(faces, 60, torch.Generator().manual_seed(0))
-    degrees = torch.rad2deg(torch.acos((faces.direction[first] * faces.direction[second]).sum(1).clamp(-1, 1)))
+    degrees = torch.rad2deg(
+        torch.acos((faces.direction[first] * faces.direction[second]).sum(1).clamp(-1, 1))
+    )
     assert (degrees[alike] < 1).all()
     assert (degrees[~alike] >= lighting.APART).all()
     assert (first != second).all()
@@ -48,8 +50,10 @@ def test_it_learns_light_from_synthetic_faces():
     """Gradients of brightness over noise: after a few steps, alike is nearer than apart."""
     faces = lit(people=4)
     ramp = torch.linspace(-1, 1, 40)
-    box = (0.5 + 0.4 * faces.direction[:, :1, None, None] * ramp + 0.05 * torch.rand(12, 1, 48, 40)).clamp(0, 1)
-    faces = Lit(box.expand(-1, 3, -1, -1).contiguous(), faces.person, faces.direction)
+    box = (0.5 + 0.4 * faces.direction[:, :1, None, None] * ramp + 0.05 * torch.rand(12, 1, 48, 40)).clamp(
+        0, 1
+    )
+    faces = LitFace(box.expand(-1, 3, -1, -1).contiguous(), faces.person, faces.direction)
     network = lighting.train(faces, steps=80, seed=0, batch=8)
     report = lighting.measure(network, faces, count=200)
     assert report["accuracy"] > 0.9
@@ -76,14 +80,24 @@ def test_what_ships_sees_light_and_not_small_shifts(astronaut):
 
 
 @pytest.fixture(scope="module")
-def strangers(assets, tmp_path_factory) -> Lit:
+def strangers(assets, tmp_path_factory) -> LitFace:
     """Four people whom the network never saw, under nine flashes each."""
     if not (assets / "yale_b").is_dir():
         pytest.skip("Extended Yale B (../shared/assets/yale_b) is not here")
     folder = tmp_path_factory.mktemp("yale")
     for person in json.loads(lighting.WEIGHTS.with_suffix(".json").read_text())["people_never_seen"][:4]:
         (folder / person).mkdir()
-        for flash in ("+000E+00", "+035E+15", "-035E+15", "+060E+20", "-060E+20", "+085E+20", "-085E+20", "+000E+45", "+000E+90"):
+        for flash in (
+            "+000E+00",
+            "+035E+15",
+            "-035E+15",
+            "+060E+20",
+            "-060E+20",
+            "+085E+20",
+            "-085E+20",
+            "+000E+45",
+            "+000E+90",
+        ):
             for file in (assets / "yale_b" / person).glob(f"*A{flash}.*"):
                 (folder / person / file.name).symlink_to(file)
     return lighting.gather(folder, size=128)
@@ -108,7 +122,8 @@ def test_the_flash_stands_where_the_face_is_bright(strangers):
 
 
 def test_a_mirrored_face_is_lit_from_the_other_side(strangers):
-    """Mirrored, a face under a flash on the left is nearer to faces under the flash on the right than to itself: mirroring is no change of person."""
+    """Mirrored, a face under a flash on the left is nearer to faces under the flash on the right than to
+    itself: mirroring is no change of person."""
     network = lighting.read()
     seen, mirrored = network(strangers.box), network(strangers.box.flip(-1))
     aside = strangers.direction[:, 0].abs() > 0.5

@@ -12,7 +12,10 @@ def features(*shape: int, seed: int = 0) -> torch.Tensor:
 
 def test_content_is_equation_1():
     a, b = features(2, 5, 4, 3), features(2, 5, 4, 3, seed=1)
-    expected = [sum((x - y) ** 2 for x, y in zip(p.flatten(), q.flatten(), strict=True)) / p.numel() for p, q in zip(a, b, strict=True)]
+    expected = [
+        sum((x - y) ** 2 for x, y in zip(p.flatten(), q.flatten(), strict=True)) / p.numel()
+        for p, q in zip(a, b, strict=True)
+    ]
     np.testing.assert_allclose(losses.content(a, b).numpy(), expected)
 
 
@@ -25,7 +28,9 @@ def test_style_takes_the_best_photo_at_each_position():
         for y in range(3):
             for x in range(4):
                 o = output[face, :, y, x].numpy()
-                cosines = [s @ o / np.linalg.norm(s) / np.linalg.norm(o) for s in best[face, :, :, y, x].numpy()]
+                cosines = [
+                    s @ o / np.linalg.norm(s) / np.linalg.norm(o) for s in best[face, :, :, y, x].numpy()
+                ]
                 distances.append(1 - max(cosines))
         expected.append(np.mean(distances))
     np.testing.assert_allclose(losses.style(output, best).numpy(), expected)
@@ -48,8 +53,22 @@ def test_total_variation_is_equation_7():
     output = features(2, 3, 4, 5)
     o = output.numpy()
     for face in range(2):
-        across = np.mean([(o[face, c, y, x + 1] - o[face, c, y, x]) ** 2 for c in range(3) for y in range(4) for x in range(4)])
-        down = np.mean([(o[face, c, y + 1, x] - o[face, c, y, x]) ** 2 for c in range(3) for y in range(3) for x in range(5)])
+        across = np.mean(
+            [
+                (o[face, c, y, x + 1] - o[face, c, y, x]) ** 2
+                for c in range(3)
+                for y in range(4)
+                for x in range(4)
+            ]
+        )
+        down = np.mean(
+            [
+                (o[face, c, y + 1, x] - o[face, c, y, x]) ** 2
+                for c in range(3)
+                for y in range(3)
+                for x in range(5)
+            ]
+        )
         np.testing.assert_allclose(losses.total_variation(output)[face], across + down)
 
 
@@ -61,15 +80,21 @@ def test_nearest_poses_are_the_nearest():
 
 def test_light_is_equation_6():
     a, b = features(2, 7), features(2, 7, seed=1)
-    expected = [sum((x - y) ** 2 for x, y in zip(p, q, strict=True)) / 7 for p, q in zip(a.tolist(), b.tolist(), strict=True)]
+    expected = [
+        sum((x - y) ** 2 for x, y in zip(p, q, strict=True)) / 7
+        for p, q in zip(a.tolist(), b.tolist(), strict=True)
+    ]
     np.testing.assert_allclose(losses.light(a, b), expected)
 
 
 def test_identity_wants_the_identity_and_not_the_input_person():
-    """The identity itself costs nothing, the input person both terms, a stranger at right angles to both the first alone."""
+    """The identity itself costs nothing, the input person both terms, a stranger at right angles to both
+    the first alone."""
     wanted, photo, stranger = torch.eye(3)
     output = torch.stack([wanted, photo, stranger])
-    np.testing.assert_allclose(losses.identity(output, photo.expand(3, 3), wanted, stranger=0.1), [0, 1.9, 1], atol=1e-6)
+    np.testing.assert_allclose(
+        losses.identity(output, photo.expand(3, 3), wanted, stranger=0.1), [0, 1.9, 1], atol=1e-6
+    )
 
 
 def test_losses_have_gradients():

@@ -2,8 +2,9 @@
 
 import torch
 
-from facehub.alignment import reference_face
-from train.reference import ANCHORS, EYE_DISTANCE, MIRROR, placed, symmetric_mean
+from facehub.blending.alignment import reference_face
+from train.data.gallery import MIRROR
+from train.reference import ANCHORS, EYE_DISTANCE, placed, symmetric_mean
 
 
 def crowd(n: int = 5) -> torch.Tensor:
@@ -11,9 +12,13 @@ def crowd(n: int = 5) -> torch.Tensor:
     random = torch.Generator().manual_seed(0)
     face = reference_face().double() - 0.5
     angles, scales = torch.rand(n, generator=random) - 0.5, 50 + 100 * torch.rand(n, generator=random)
-    turns = torch.stack([torch.stack([angles.cos(), -angles.sin()], 1), torch.stack([angles.sin(), angles.cos()], 1)], 1).double()
+    turns = torch.stack(
+        [torch.stack([angles.cos(), -angles.sin()], 1), torch.stack([angles.sin(), angles.cos()], 1)], 1
+    ).double()
     noise = 0.002 * torch.randn(n, 68, 2, generator=random, dtype=torch.float64)
-    return (face + noise) @ turns.mT * scales[:, None, None] + 300 * torch.rand(n, 1, 2, generator=random, dtype=torch.float64)
+    return (face + noise) @ turns.mT * scales[:, None, None] + 300 * torch.rand(
+        n, 1, 2, generator=random, dtype=torch.float64
+    )
 
 
 def test_the_mirror_is_its_own_inverse():
@@ -22,7 +27,9 @@ def test_the_mirror_is_its_own_inverse():
 
 def test_the_mean_is_symmetric_and_the_face():
     mean = placed(symmetric_mean(crowd()))
-    assert torch.allclose(mean[MIRROR] * torch.tensor([-1.0, 1.0]) + torch.tensor([1.0, 0.0]), mean, atol=1e-9)
+    assert torch.allclose(
+        mean[MIRROR] * torch.tensor([-1.0, 1.0]) + torch.tensor([1.0, 0.0]), mean, atol=1e-9
+    )
     assert (mean - reference_face()).abs().max() < 0.01
 
 

@@ -5,16 +5,28 @@ import math
 import pytest
 import torch
 
-from facehub.alignment import reference_landmarks
-from facehub.segmentation import BACKGROUND, COVER, FACE, GLASSES, HAIR, SKIN
-from train import measure_parts, segmentation
-from train.occluders import Chance, capsule, cloth, covered, glasses, hand, masked, mouth_mask, spectacled, stick
-from train.parts import MARGIN, UNKNOWN, WIDE, Parts, allowing
-from train.segmentation import Setting, loss, moved, tinted
+from facehub.blending.alignment import reference_landmarks
+from facehub.networks.segmentation import BACKGROUND, COVER, FACE, GLASSES, HAIR, SKIN
+from train import segmentation
+from train.data.occluders import (
+    RandomSource,
+    capsule,
+    cloth,
+    covered,
+    glasses,
+    hand,
+    masked,
+    mouth_mask,
+    spectacled,
+    stick,
+)
+from train.data.parts import MARGIN, UNKNOWN, WIDE, Parts, allowing
+from train.evaluation import mask_metrics
+from train.segmentation import SegmentationConfig, loss, moved, tinted
 
 
-def chance(n: int, seed: int = 0) -> Chance:
-    return Chance(n, torch.Generator().manual_seed(seed))
+def chance(n: int, seed: int = 0) -> RandomSource:
+    return RandomSource(n, torch.Generator().manual_seed(seed))
 
 
 def drawn(n: int = 8) -> Parts:
@@ -23,12 +35,22 @@ def drawn(n: int = 8) -> Parts:
     radius = ((x - WIDE / 2) ** 2 + (y - WIDE * 0.58) ** 2).sqrt()
     face, hair = radius < 34, (radius >= 34) & (radius < 48)
     tone = torch.linspace(120, 230, n)[:, None, None, None]
-    colour = torch.where(hair, torch.tensor([150.0, 30, 30])[:, None, None], torch.tensor([40.0, 60, 60])[:, None, None])
-    wide = torch.where(face, tone, colour[None]) + torch.randn(n, 3, WIDE, WIDE, generator=torch.Generator().manual_seed(0)) * 6
+    colour = torch.where(
+        hair, torch.tensor([150.0, 30, 30])[:, None, None], torch.tensor([40.0, 60, 60])[:, None, None]
+    )
+    wide = (
+        torch.where(face, tone, colour[None])
+        + torch.randn(n, 3, WIDE, WIDE, generator=torch.Generator().manual_seed(0)) * 6
+    )
     allowed = torch.where(face, allowing(FACE), torch.where(hair, allowing(HAIR), allowing(BACKGROUND)))
     points = (reference_landmarks(128) + MARGIN).expand(n, -1, -1).contiguous()
     names = tuple(f"{k}" for k in range(n))
-    return Parts(names, wide.clamp(0, 255).to(torch.uint8), allowed.to(torch.uint8).expand(n, 1, -1, -1).contiguous(), points)
+    return Parts(
+        names,
+        wide.clamp(0, 255).to(torch.uint8),
+        allowed.to(torch.uint8).expand(n, 1, -1, -1).contiguous(),
+        points,
+    )
 
 
 def test_the_loss_asks_for_one_of_the_allowed_classes():
@@ -50,7 +72,11 @@ def test_where_nothing_is_known_nothing_is_asked():
     value = loss(logits, allowed)
     value.sum().backward()
     assert value[1] == 0 and value[0] > 0
-    assert (logits.grad[1] == 0).all() and (logits.grad[0, :, 1:] == 0).all() and (logits.grad[0, :, 0, 0] != 0).all()
+    assert (
+        (logits.grad[1] == 0).all()
+        and (logits.grad[0, :, 1:] == 0).all()
+        and (logits.grad[0, :, 0, 0] != 0).all()
+    )
 
 
 def test_crop_label_and_landmarks_move_together():
@@ -85,18 +111,26 @@ def test_what_lies_before_a_face_is_seen_and_labelled(draw):
 
 
 def test_covered_faces_change_where_they_are_labelled():
-    crop, allowed = torch.rand(24, 3, 128, 128), torch.full((24, 1, 128, 128), allowing(FACE), dtype=torch.uint8)
+    crop, allowed = (
+        torch.rand(24, 3, 128, 128),
+        torch.full((24, 1, 128, 128), allowing(FACE), dtype=torch.uint8),
+    )
     seen, label = covered(crop, allowed, torch.Generator().manual_seed(0), share=0.5)
     there = (label == allowing(COVER)).flatten(1).any(1)
     assert 4 < there.sum() < 20
     assert torch.equal(seen[~there], crop[~there]) and torch.equal(label[~there], allowed[~there])
-    assert ((seen - crop).abs().mean(1, keepdim=True)[there] > 0.01)[label[there] == allowing(COVER)].float().mean() > 0.9
+    assert ((seen - crop).abs().mean(1, keepdim=True)[there] > 0.01)[
+        label[there] == allowing(COVER)
+    ].float().mean() > 0.9
     assert seen.min() >= 0 and seen.max() <= 1
 
 
 def test_eyes_behind_clear_glasses_stay_the_face_and_behind_dark_ones_do_not():
     n = 40
-    crop, allowed = torch.rand(n, 3, 128, 128) * 0.2 + 0.5, torch.full((n, 1, 128, 128), allowing(FACE), dtype=torch.uint8)
+    crop, allowed = (
+        torch.rand(n, 3, 128, 128) * 0.2 + 0.5,
+        torch.full((n, 1, 128, 128), allowing(FACE), dtype=torch.uint8),
+    )
     landmarks = reference_landmarks(128).expand(n, -1, -1)
     seen, label = glasses(crop, allowed, landmarks, chance(n))
     x, y = landmarks[0, 36:42].mean(0).round().long().tolist()
@@ -111,7 +145,10 @@ def test_eyes_behind_clear_glasses_stay_the_face_and_behind_dark_ones_do_not():
 
 def test_a_mask_covers_mouth_and_nose_and_leaves_the_eyes():
     n = 40
-    crop, allowed = torch.rand(n, 3, 128, 128), torch.full((n, 1, 128, 128), allowing(FACE), dtype=torch.uint8)
+    crop, allowed = (
+        torch.rand(n, 3, 128, 128),
+        torch.full((n, 1, 128, 128), allowing(FACE), dtype=torch.uint8),
+    )
     landmarks = reference_landmarks(128).expand(n, -1, -1)
     seen, label = mouth_mask(crop, allowed, landmarks, chance(n))
     there = label[:, 0] == allowing(COVER)
@@ -125,8 +162,15 @@ def test_a_mask_covers_mouth_and_nose_and_leaves_the_eyes():
 
 
 def test_capsules_are_rods_with_round_ends():
-    distance = capsule(torch.tensor([[20.0, 30.0]]), torch.tensor([[60.0, 30.0]]), torch.tensor([5.0]), 80)[0, 0]
-    assert distance[30, 40] == 5 and distance[35, 40] == 0 and distance[30, 15] == pytest.approx(0) and distance[30, 70] == pytest.approx(-5)
+    distance = capsule(torch.tensor([[20.0, 30.0]]), torch.tensor([[60.0, 30.0]]), torch.tensor([5.0]), 80)[
+        0, 0
+    ]
+    assert (
+        distance[30, 40] == 5
+        and distance[35, 40] == 0
+        and distance[30, 15] == pytest.approx(0)
+        and distance[30, 70] == pytest.approx(-5)
+    )
 
 
 def test_tints_stay_pictures_and_differ():
@@ -138,20 +182,23 @@ def test_tints_stay_pictures_and_differ():
 
 def test_it_learns_the_parts_of_plain_faces_and_the_seed_decides():
     faces, told = drawn(), []
-    setting = Setting(steps=60, batch=4, rate=1e-2, mean_over=5.0)
+    setting = SegmentationConfig(steps=60, batch=4, rate=1e-2, mean_over=5.0)
     network = segmentation.train(faces, setting, told.append)
     crop = faces.wide[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN].float() / 255
     label = faces.allowed[:, 0, MARGIN:-MARGIN, MARGIN:-MARGIN]
     right = (1 << network(crop).argmax(1)) == label
     assert right.float().mean() > 0.85
     assert not network.training and not any(p.requires_grad for p in network.parameters())
-    short = Setting(steps=2, batch=4)
+    short = SegmentationConfig(steps=2, batch=4)
     once, twice = (segmentation.train(faces, short, told.append) for _ in range(2))
-    assert all(torch.equal(a, b) for a, b in zip(once.state_dict().values(), twice.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(once.state_dict().values(), twice.state_dict().values(), strict=True)
+    )
 
 
 def test_accuracy_and_f1_of_a_table():
-    table = measure_parts.confusion(torch.tensor([0, 0, 1, 2, 2, 2]), torch.tensor([0, 1, 1, 2, 2, 0]))
+    table = mask_metrics.confusion(torch.tensor([0, 0, 1, 2, 2, 2]), torch.tensor([0, 1, 1, 2, 2, 0]))
     assert table.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 2]]
-    assert measure_parts.accuracy(table) == pytest.approx(4 / 6)
-    assert measure_parts.f1(table) == pytest.approx([2 / 4, 2 / 3, 4 / 5])
+    assert mask_metrics.accuracy(table) == pytest.approx(4 / 6)
+    assert mask_metrics.f1(table) == pytest.approx([2 / 4, 2 / 3, 4 / 5])

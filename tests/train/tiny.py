@@ -1,4 +1,5 @@
-"""A training run of seconds, alone or under torchrun: `python -m tests.train.tiny FOLDER [pause]` keeps its log in FOLDER.
+"""A training run of seconds, alone or under torchrun: `python -m tests.train.tiny FOLDER [pause]` keeps its
+log in FOLDER.
 
 `pause` waits after each step for a line on standard input, so that a test can kill the run where it wants.
 """
@@ -9,17 +10,19 @@ import sys
 import torch
 import torch.distributed as dist
 
-from train import identity
+from train import precision, stages
 from train.config import Config
-from train.features import VGG19
+from train.data.dataset import Dataset
+from train.data.gallery import Gallery
 from train.landmarks import LandmarkNet
 from train.lighting import Lighting
-from train.loop import Teachers
-from train.material import Material
-from train.photos import Gallery
-from train.style import style_bank
+from train.networks.vgg import VGG19
+from train.objectives import Teachers
+from train.style_bank import style_bank
 
-CONFIG = Config(size=32, batch=2, styles=2, target_faces=4, target_steps=2, coarse_steps=3, fine_steps=3, steps=4, seed=5)
+CONFIG = Config(
+    size=32, batch=2, styles=2, target_faces=4, target_steps=2, coarse_steps=3, fine_steps=3, steps=4, seed=5
+)
 CPU = torch.device("cpu")
 
 
@@ -35,8 +38,8 @@ def gallery(n: int, seed: int = 0) -> Gallery:
     )
 
 
-def material() -> Material:
-    return Material(style=gallery(3, seed=1), content=gallery(6), held_out=gallery(2, seed=2), weeded={})
+def material() -> Dataset:
+    return Dataset(style=gallery(3, seed=1), content=gallery(6), held_out=gallery(2, seed=2), weeded={})
 
 
 def network() -> VGG19:
@@ -57,9 +60,10 @@ def main() -> None:
     torch.set_num_threads(1)
     if "pause" not in sys.argv and dist.is_torchelastic_launched():
         dist.init_process_group("gloo")
-    identity.SAVE_EVERY = 1
-    identity.vgg19 = lambda *_, **__: network()
-    keep = identity.keep
+    stages.SAVE_EVERY = 1
+    precision.bf16_pays = lambda device: False  # sums in bfloat16 differ by some percent with their order
+    stages.vgg19 = lambda *_, **__: network()
+    keep = stages.save_checkpoint
 
     def kept(*arguments):
         keep(*arguments)
@@ -67,8 +71,8 @@ def main() -> None:
             print("\nkept", flush=True)
             sys.stdin.readline()
 
-    identity.keep = kept
-    identity.train(material(), CONFIG, vgg=None, scales=None, sface=None, folder=folder, device=CPU)
+    stages.save_checkpoint = kept
+    stages.train(material(), CONFIG, vgg=None, scales=None, sface=None, folder=folder, device=CPU)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,56 @@
+"""Identities as the handlers list, introduce and load them."""
+
+import time
+from dataclasses import replace
+
+import gradio as gr
+import pytest
+
+from demo.handlers.swap import Handlers
+from facehub.swapper import Swapper
+
+from ..conftest import TwoFaces, photo_of
+
+
+def test_another_identity_is_there_within_a_second(handlers, identities, upload):
+    """From its file: how much longer the first swap takes than the second."""
+    real = Handlers(identities, lambda one: Swapper(one.generator(), finder=TwoFaces()), handlers.visits)
+    photo = upload(photo_of((90, 160, 120)))
+    real.swap(photo, "ada")
+    spent = []
+    for _ in range(2):
+        start = time.perf_counter()
+        real.swap(photo, "ben")
+        spent.append(time.perf_counter() - start)
+    assert spent[0] - spent[1] < 1
+
+
+def test_networks_are_loaded_once_and_only_so_many_kept(handlers, identities, swapper, upload, loads):
+    photo = upload(photo_of((90, 160, 120)))
+    for name in ("ada", "ben", "ada"):
+        handlers.swap(photo, name)
+    assert loads == ["ada", "ben"]
+    narrow = Handlers(identities, swapper, handlers.visits, keep=1)
+    for name in ("ada", "ben", "ada", "ada"):
+        narrow.swap(photo, name)
+    assert loads == ["ada", "ben", "ada", "ben", "ada"]
+
+
+def test_identities_are_listed_and_introduced(handlers):
+    assert [one["name"] for one in handlers.list_identities()] == ["ada", "ben"]
+    about = handlers.describe("ben")
+    assert "belongs to nobody" in about
+    assert "128 px" in about
+    assert "<b>" not in about
+    with pytest.raises(gr.Error, match="nobody"):
+        handlers.describe("nobody")
+
+
+def test_the_best_measured_identity_comes_first(identities, swapper, handlers):
+    shares = {"ada": {"retrieved": 0.5}, "ben": {"retrieved": 0.9, "sface_retrieved": 0.8}}
+    measured = [replace(one, metrics={"table": {"blended": shares[one.name]}}) for one in identities]
+    page = Handlers(measured, swapper, handlers.visits)
+    assert list(page.identities) == ["ben", "ada"]
+    html = page.cards_html(["ben", "ada"], "ben", "group")
+    assert "recognised in 85%" in html and html.index('value="ben" checked') < html.index('value="ada"')
+    assert "<b>Example</b>" not in html, "titles are text"

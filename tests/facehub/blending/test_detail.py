@@ -1,0 +1,114 @@
+"""Detail comes back where the photo has it, no more than there is, and rings nowhere."""
+
+import torch
+
+from facehub.blending.detail import LIMIT, detail_weight, sharpen_features, transfer_detail
+from facehub.blending.filters import gaussian, luma
+
+FULL, NONE = torch.ones(1), torch.zeros(1)
+
+
+def flat(height: int = 96, width: int = 80) -> torch.Tensor:
+    return torch.tensor([0.6, 0.5, 0.4]).view(1, 3, 1, 1).expand(1, 3, height, width).clone()
+
+
+def grain(height: int = 96, width: int = 80, deviation: float = 0.02) -> torch.Tensor:
+    torch.manual_seed(3)
+    return deviation * torch.randn(1, 1, height, width)
+
+
+def fine(picture: torch.Tensor) -> torch.Tensor:
+    bright = luma(picture)
+    return bright - gaussian(bright, torch.ones(1))
+
+
+def rms(picture: torch.Tensor) -> float:
+    return picture.square().mean().sqrt().item()
+
+
+ALL = torch.ones(1, 1, 96, 80)
+CROP_PX = torch.tensor([4.0])
+
+
+def test_grain_comes_back_as_strong_as_in_the_photo_and_without_colour():
+    target = flat() + grain()
+    made = transfer_detail(flat(), target, ALL, CROP_PX, detail=FULL)
+    assert 0.85 < rms(fine(made)) / rms(fine(target)) < 1.02
+    assert (fine(made) * fine(target)).mean() > 0
+    change = made - flat()
+    assert torch.allclose(change[:, 0], change[:, 2], atol=1e-6)
+
+
+def test_detail_scales_it_and_none_gives_the_result_back():
+    target = flat() + grain()
+    half, whole = (
+        transfer_detail(flat(), target, ALL, CROP_PX, detail=FULL * a) - flat() for a in (0.5, 1.0)
+    )
+    assert torch.allclose(half * 2, whole, atol=1e-6)
+    assert torch.equal(transfer_detail(flat(), target, ALL, CROP_PX, detail=NONE), flat())
+
+
+def test_only_on_skin():
+    skin = ALL.clone()
+    skin[..., 40:] = 0
+    made = transfer_detail(flat(), flat() + grain(), skin, CROP_PX, detail=FULL)
+    assert torch.equal(made[..., 40:], flat()[..., 40:]) and not torch.equal(made[..., :40], flat()[..., :40])
+
+
+def test_a_face_that_is_as_fine_already_gets_nothing_and_energy_never_doubles():
+    sharp, target = flat() + grain().flip(3), flat() + grain()
+    made = transfer_detail(sharp, target, ALL, CROP_PX, detail=FULL)
+    assert rms(fine(made)) < 1.15 * rms(fine(target))
+    assert rms(made - sharp) < 0.5 * rms(fine(target))
+
+
+def test_a_mole_stays_behind():
+    target = flat() + grain(deviation=0.01)
+    target[..., 50:53, 30:33] -= 0.4
+    added = luma(transfer_detail(flat(), target, ALL, CROP_PX, detail=FULL) - flat())
+    assert added.abs().max() <= 1.01 * LIMIT * fine_mean(target)
+    assert luma(target - flat())[..., 51, 31].item() < 3 * added[..., 51, 31].item() < 0
+
+
+def fine_mean(picture: torch.Tensor) -> float:
+    bright = luma(picture)
+    return (bright - gaussian(bright, 0.6 * CROP_PX)).abs().mean().item()
+
+
+def test_wrinkles_wider_than_the_band_stay_behind():
+    """A soft line eight crop pixels wide against a line of one."""
+    x = torch.arange(80.0)
+    wide, thin = (-0.1 * (-0.5 * ((x - 40) / deviation).square()).exp() for deviation in (12.0, 1.0))
+    added = [
+        rms(transfer_detail(flat(), flat() + line, ALL, CROP_PX, detail=FULL) - flat()) / rms(line)
+        for line in (wide, thin)
+    ]
+    assert added[0] < 0.2 * added[1]
+
+
+def test_small_faces_have_nothing_to_get():
+    assert detail_weight(torch.tensor([0.5, 1.0, 1.5, 2.0, 9.0])).tolist() == [0, 0, 0.5, 1, 1]
+
+
+def test_sharpening_reaches_for_the_photos_energy_and_rings_nowhere():
+    edge = torch.zeros(1, 3, 64, 64)
+    edge[..., 32:] = 0.6
+    edge = edge + 0.2
+    soft = torch.cat([gaussian(edge[:, i : i + 1], torch.tensor([2.0])) for i in range(3)], 1)
+    made = sharpen_features(soft, edge, torch.ones(1, 1, 64, 64), CROP_PX, detail=FULL)
+    assert rms(fine(made)) > 1.3 * rms(fine(soft))
+    assert made.min() >= soft.min() - 1e-6 and made.max() <= soft.max() + 1e-6
+    assert (made.diff(dim=3) > -1e-6).all()
+
+
+def test_sharpening_leaves_what_is_sharp_and_what_is_no_part():
+    torch.manual_seed(0)
+    picture, parts = torch.rand(1, 3, 48, 48), torch.ones(1, 1, 48, 48)
+    assert torch.allclose(sharpen_features(picture, picture, parts, FULL, detail=FULL), picture, atol=1e-6)
+    blurred = torch.cat([gaussian(picture[:, i : i + 1], torch.ones(1)) for i in range(3)], 1)
+    parts[..., 20:] = 0
+    made = sharpen_features(blurred, picture, parts, CROP_PX, detail=FULL)
+    assert torch.equal(made[..., 20:], blurred[..., 20:]) and not torch.equal(
+        made[..., :20], blurred[..., :20]
+    )
+    assert torch.equal(sharpen_features(blurred, picture, parts, CROP_PX, detail=NONE), blurred)

@@ -1,0 +1,124 @@
+"""The finish of whole swaps: which faces get what."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from facehub.blending.filters import gaussian, luma
+from facehub.blending.finish import crop_px, finish_crop
+from facehub.blending.masks import hull_masker
+from facehub.detection.finder import Finder
+from facehub.errors import BadSetting
+from facehub.swapper import Swapper
+from tests.facehub.test_swapper import Answer
+
+
+@pytest.fixture(scope="module")
+def finder():
+    return Finder()
+
+
+def blurred(crop: torch.Tensor) -> torch.Tensor:
+    return gaussian(crop, crop.new_full((len(crop),), 1.5))
+
+
+def swapped(photo: torch.Tensor, finder, *, function=blurred, size: int = 64, detail: float = 1.0):
+    swapper = Swapper(Answer(function, size), finder=finder, masker=hull_masker, detail=detail)
+    return swapper(photo[None])
+
+
+def cheek_detail(photo: torch.Tensor, made) -> float:
+    """Fine luma on the left cheek."""
+    points = made.faces.landmarks[0]
+    (x, y), reach = points[[3, 31]].mean(0).round().long().tolist(), 6
+    bright = luma(photo[None].float())
+    fine = bright - gaussian(bright, torch.ones(1))
+    return fine[0, 0, y - reach : y + reach, x - reach : x + reach].square().mean().sqrt().item()
+
+
+def test_a_blurring_network_gives_a_cheek_its_grain_back_by_as_much_as_asked_for(astronaut, finder):
+    torch.manual_seed(0)
+    grain = 8 * torch.randn(1, *astronaut.shape[1:])  # stronger than the cheek's own lines, which stay behind
+    grainy = (astronaut.float() + grain).round().clamp(0, 255).to(torch.uint8)
+    results = [swapped(grainy, finder, detail=amount) for amount in (0.0, 0.5, 1.0)]
+    none, half, whole = (cheek_detail(result.blended[0], result) for result in results)
+    photo = cheek_detail(grainy, results[0])
+    assert none < 0.3 * photo
+    assert none < half < whole
+    assert 0.4 * photo < whole < 1.1 * photo
+
+
+def test_a_face_smaller_than_the_crop_is_left_alone(astronaut, finder):
+    made = swapped(astronaut, finder, size=256)
+    assert crop_px(made.faces).item() < 1
+    painted = torch.rand_like(made.faces.crop)
+    assert torch.equal(finish_crop(painted, made.faces), painted)
+
+
+@pytest.mark.parametrize("detail", [0.0, 1.0])
+def test_gray_photos_stay_gray_exactly(astronaut, finder, detail):
+    """Even if the network paints colours; also when JPEG left a level or two of colour."""
+    gray = luma(astronaut[None].float()).round().to(torch.uint8).expand(-1, 3, -1, -1)[0].contiguous()
+    coloured = swapped(
+        gray,
+        finder,
+        function=lambda crop: crop * crop.new_tensor([1.0, 0.7, 0.4])[:, None, None],
+        detail=detail,
+    )
+    assert (coloured.blended.amax(1) == coloured.blended.amin(1)).all()
+    assert (coloured.blended[0] != gray).any()
+    noisy = gray.clone()
+    noisy[0] = (noisy[0].int() + 1).clamp(max=255).to(torch.uint8)
+    made = swapped(
+        noisy,
+        finder,
+        function=lambda crop: crop * crop.new_tensor([1.0, 0.7, 0.4])[:, None, None],
+        detail=detail,
+    )
+    assert (made.blended.amax(1).int() - made.blended.amin(1).int()).max() <= 2
+
+
+def test_an_orange_network_does_not_make_an_orange_face(astronaut, finder):
+    made = swapped(
+        astronaut,
+        finder,
+        function=lambda crop: crop * crop.new_tensor([1.0, 0.85, 0.6])[:, None, None],
+        size=128,
+    )
+    x, y = made.faces.landmarks[0, [3, 31]].mean(0).round().long().tolist()
+    patch = (slice(None), slice(None), slice(y - 10, y + 10), slice(x - 10, x + 10))
+    was, now = (picture[patch].float().mean((2, 3))[0] for picture in (astronaut[None], made.blended))
+    assert ((now - now.mean()) - (was - was.mean())).abs().max() < 4
+
+
+def test_outside_the_mask_the_photo_stays_bit_for_bit(astronaut, finder):
+    made = swapped(astronaut, finder)
+    assert torch.equal(torch.where(made.mask > 0, astronaut[None], made.blended), astronaut[None])
+
+
+def test_raw_is_what_the_network_painted(astronaut, finder):
+    with_it, without = swapped(astronaut, finder), swapped(astronaut, finder, detail=0.0)
+    assert torch.equal(with_it.raw, without.raw) and not torch.equal(with_it.blended, without.blended)
+
+
+def test_a_face_in_a_batch_is_the_face_alone(astronaut, finder):
+    made = swapped(astronaut, finder)
+    faces = made.faces
+    two = replace(
+        faces,
+        crop=torch.cat([faces.crop, faces.crop.flip(3)]),
+        mask=torch.cat([faces.mask] * 2),
+        colour_source=torch.cat([faces.colour_source] * 2),
+        crop_from_photo=torch.cat([faces.crop_from_photo, faces.crop_from_photo * 0.4]),
+        landmarks=torch.cat([faces.landmarks] * 2),
+        photo=torch.zeros(2, dtype=torch.long),
+        notes=("", ""),
+    )
+    painted = blurred(two.crop)
+    assert torch.allclose(finish_crop(painted, two)[:1], finish_crop(painted[:1], faces), atol=1e-6)
+
+
+def test_detail_is_from_none_to_all():
+    with pytest.raises(BadSetting, match="between 0"):
+        Swapper(Answer(blurred), detail=1.5)

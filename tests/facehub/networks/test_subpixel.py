@@ -1,0 +1,67 @@
+"""The sub-pixel head: windows are exact, a new head changes nothing, what is served is what was trained."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from facehub.errors import BadSetting
+from facehub.identity import weights
+from facehub.identity.schema import SIZES
+from facehub.networks.double import DoubleGenerator
+from facehub.networks.folded import FoldedSubpixelGenerator, for_inference
+from facehub.networks.subpixel import SubpixelGenerator, enlarged
+
+
+def trained(size: int = 64, network=SubpixelGenerator):
+    """As after training: no value is zero."""
+    torch.manual_seed(0)
+    generator = network(size).double()
+    for values in generator.parameters():
+        torch.nn.init.normal_(values, std=0.1 if values.ndim == 1 else 0.05)
+    return generator
+
+
+@pytest.mark.parametrize("network", [SubpixelGenerator, DoubleGenerator])
+@pytest.mark.parametrize("window", [(0, 64, 0, 64), (3, 50, 7, 33), (20, 21, 63, 64), (17, 40, 0, 9)])
+def test_windows_and_what_is_served_are_exact(window, network):
+    generator, crop = trained(network=network), torch.rand(2, 3, 64, 64, dtype=torch.float64)
+    top, bottom, left, right = window
+    with torch.no_grad():
+        part = generator(crop)[:, :, top:bottom, left:right]
+        assert torch.allclose(generator(crop, window), part, atol=1e-12)
+        assert torch.allclose(FoldedSubpixelGenerator(generator)(crop, window), part, atol=1e-12)
+
+
+def test_a_new_head_gives_the_bases_picture_enlarged():
+    generator, crop = SubpixelGenerator(64), torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        wanted = enlarged(enlarged(generator.base(F.avg_pool2d(crop, 4))))
+        assert torch.allclose(generator(crop), wanted, atol=1e-5)
+
+
+def test_the_head_sees_the_finer_crop():
+    """Two crops that are equal at the base's resolution, and not above it."""
+    generator, crop = trained(), torch.rand(1, 3, 64, 64, dtype=torch.float64)
+    board = (torch.arange(64)[:, None] + torch.arange(64)) % 2 * 0.2 - 0.1
+    with torch.no_grad():
+        assert not torch.allclose(generator(crop), generator(crop + board), atol=1e-3)
+
+
+def test_serving_shares_nothing_with_the_generator():
+    generator, crop = trained(), torch.rand(1, 3, 64, 64, dtype=torch.float64)
+    served = for_inference(generator, torch.device("cpu"))
+    assert isinstance(served, FoldedSubpixelGenerator)
+    with torch.no_grad():
+        before = served(crop.float())
+        for values in generator.parameters():
+            values.zero_()
+        assert torch.equal(served(crop.float()), before)
+
+
+def test_networks_by_name():
+    for network, sizes in SIZES.items():
+        built = weights.build(sizes[-1], network)
+        assert weights.network_of(built) == network and built.size == sizes[-1]
+        assert weights.shapes(sizes[-1], network).keys() == built.state_dict().keys()
+    with pytest.raises(BadSetting, match="30 px is not known"):
+        SubpixelGenerator(30)

@@ -1,0 +1,122 @@
+"""A GPU that is not there: fake CUDA tensors, and answers for the few places that read values of them.
+
+A fake tensor (torch's FakeTensorMode) has a device, a type and a shape, but no values. An operation on
+tensors of two devices raises, and so does reading a value, for which the CPU would wait for the GPU.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.overrides import TorchFunctionMode
+
+from facehub.blending import alignment
+from train import pair_losses
+
+READING = (Tensor.item, Tensor.__bool__, Tensor.__float__, Tensor.__int__, Tensor.nonzero, torch.bincount)
+"""Operations that wait for values; `tolist` and `cpu` besides."""
+
+
+ONES = {Tensor.__bool__: True, Tensor.__float__: 1.0}
+"""What tensors on the CPU hold, in the type that an operation gives."""
+
+
+def cuda(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.empty(shape, dtype=dtype, device="cuda")
+
+
+def on_cuda(module: torch.nn.Module, *, learns: bool = False) -> torch.nn.Module:
+    """The module with its tensors on the fake device; `.to` would look for a driver."""
+    for part in module.modules():
+        for name, value in part._parameters.items():
+            if value is not None:
+                part._parameters[name] = torch.nn.Parameter(cuda(*value.shape), requires_grad=learns)
+        for name, value in part._buffers.items():
+            part._buffers[name] = cuda(*value.shape, dtype=value.dtype)
+    return module.train(learns)
+
+
+class Answers(TorchFunctionMode):
+    """What is read of CUDA tensors, function by function: each has its answers, in the order of its reads.
+
+    A read that has none raises KeyError, and names the function. Tensors of the CPU are read freely: all 1.
+    """
+
+    def __init__(self, answers: Mapping[str, Sequence[Any]]):
+        super().__init__()
+        self.left = {place: list(values) for place, values in answers.items()}
+
+    def __torch_function__(self, func: Callable, types: object, args: tuple = (), kwargs: dict | None = None):
+        if func in READING:
+            return self.answer() if args[0].device.type == "cuda" else ONES.get(func, 1)
+        if func is Tensor.__getitem__ and args[0].device.type == "cuda":
+            return func(args[0], _on_device(args[1]))
+        return func(*args, **(kwargs or {}))
+
+    def answer(self) -> Any:
+        frame = sys._getframe(1)
+        while (code := frame.f_code).co_name.startswith("<") or not _ours(frame.f_globals):
+            frame = frame.f_back
+        place = f"{frame.f_globals['__name__'].rpartition('.')[2]}.{code.co_name}"
+        if not self.left.get(place):
+            raise KeyError(f"{place} reads a value of a CUDA tensor once more than it is known to")
+        value = self.left[place].pop(0)
+        return value() if callable(value) else value
+
+
+def _on_device(index: Any) -> Any:
+    """An index whose lists are tensors: PyTorch would bring lists to the GPU, for which it needs a driver."""
+    if isinstance(index, tuple):
+        return tuple(map(_on_device, index))
+    return torch.arange(len(index), device="cuda") if isinstance(index, list) else index
+
+
+@contextmanager
+def no_gpu() -> Iterator[FakeTensorMode]:
+    """Fake tensors within, also of what the library keeps for the whole process."""
+    landmarks, weights = alignment.reference_face(), pair_losses.LANDMARK_WEIGHTS
+    with FakeTensorMode() as mode:
+        reference, kept = mode.from_tensor(landmarks), mode.from_tensor(weights)
+        with (
+            mock.patch.object(alignment, "reference_face", lambda: reference),
+            mock.patch.object(pair_losses, "LANDMARK_WEIGHTS", kept),
+            mock.patch.object(Tensor, "backward", _backward),
+        ):
+            yield mode
+
+
+def _backward(loss: Tensor) -> None:
+    """Gradients of the weights that a loss depends on: autograd itself would ask the driver for streams."""
+    nodes, seen = [loss.grad_fn], set()
+    while nodes:
+        node = nodes.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if (weight := getattr(node, "variable", None)) is not None:
+            weight.grad = torch.empty_like(weight)
+        nodes += [before for before, _ in node.next_functions]
+
+
+def _ours(names: dict[str, Any]) -> bool:
+    return names.get("__name__", "").startswith(("facehub.", "train."))
+
+
+@contextmanager
+def answered(answers: Mapping[str, Sequence[Any]]) -> Iterator[None]:
+    """Answer the reads within, no more and no fewer than there are answers."""
+    mode = Answers(answers)
+
+    def tolist(tensor: Tensor) -> Any:
+        return mode.answer() if tensor.device.type == "cuda" else np.ones(tensor.shape, int).tolist()
+
+    with mode, mock.patch.object(FakeTensor, "tolist", tolist):
+        yield
+    left = {place: len(values) for place, values in mode.left.items() if values}
+    assert not left, f"answers that nobody asked for: {left}"
