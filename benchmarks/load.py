@@ -1,9 +1,12 @@
-"""`python -m benchmarks.load [--visitors 50] [--seconds 120]`: many visitors at once, each of whom checks that the answer is their own.
+"""`python -m benchmarks.load [--visitors 50] [--seconds 120]`: many visitors at once, each of whom checks
+that the answer is their own.
 
-Starts the page as it is (app.py, in a process of its own), lets each visitor come, upload photos that differ from everybody else's in a stripe of
-colours, swap, download and compare: outside the face the answer must be the upload, less the marks. Refusals because of a full queue count as
-such. When all have left, the page's folder must hold no picture. At the end the page is killed in mid-swap and started again: how long until it
-serves. Prints requests, p50, p95, errors and memory; the exit code is 1 where a request was lost or mixed up, or a file left.
+Starts the page as it is (app.py, in a process of its own), lets each visitor come, upload photos that differ
+from everybody else's in a stripe of colours, swap, download and compare: outside the face the answer must be
+the upload, less the marks. Refusals because of a full queue count as such. When all have left, the page's
+folder must hold no picture. At the end the page is killed in mid-swap and started again: how long until it
+serves. Prints requests, p50, p95, errors and memory; the exit code is 1 where a request was lost or mixed up,
+or a file left.
 """
 
 import argparse
@@ -28,15 +31,14 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from .machine import here
-from .visitor import Visitor, crowd
+from benchmarks.machine import here
+from benchmarks.visitor import Visitor, crowd
+from facehub.formats import READ_SUFFIXES
 
 ROOT = pathlib.Path(__file__).parents[1]
 SEED = 9
 STRIPE_PX, CELLS = 32, 12
 """Height of the stripe at the bottom of each upload, and how many colours it shows side by side."""
-
-PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @dataclass
@@ -61,7 +63,14 @@ def page(temporary: pathlib.Path, log: pathlib.Path) -> Iterator[tuple[subproces
         port = probe.getsockname()[1]
     settings = {"TMPDIR": str(temporary), "GRADIO_SERVER_PORT": str(port), "PYTHONUNBUFFERED": "1"}
     with log.open("a") as written:
-        process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=os.environ | settings, stdout=subprocess.PIPE, stderr=written, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "app.py"],
+            cwd=ROOT,
+            env=os.environ | settings,
+            stdout=subprocess.PIPE,
+            stderr=written,
+            text=True,
+        )
     try:
         for line in process.stdout or ():
             if "Running on" in line:
@@ -78,7 +87,9 @@ def photo(chance: random.Random, face: Image.Image) -> tuple[bytes, np.ndarray]:
     """An upload like nobody else's, and the colours by which it is known."""
     colours = np.array([[chance.randrange(30, 226) for _ in range(3)] for _ in range(CELLS)], np.uint8)
     picture = face.copy()
-    stripe = Image.fromarray(colours[None].repeat(STRIPE_PX, 0)).resize((face.width, STRIPE_PX), Image.Resampling.NEAREST)
+    stripe = Image.fromarray(colours[None].repeat(STRIPE_PX, 0)).resize(
+        (face.width, STRIPE_PX), Image.Resampling.NEAREST
+    )
     picture.paste(stripe, (0, face.height - STRIPE_PX))
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=95)
@@ -89,7 +100,10 @@ def own(answer: bytes, colours: np.ndarray) -> bool:
     """Whether an answer shows these colours in its stripe, but for its corner, where the label lies."""
     pixels = np.asarray(Image.open(io.BytesIO(answer)).convert("RGB")).astype(int)
     width = pixels.shape[1] // CELLS
-    cells = [pixels[-STRIPE_PX + 4 : -4, i * width + 6 : (i + 1) * width - 6].mean((0, 1)) for i in range(CELLS * 2 // 3)]
+    cells = [
+        pixels[-STRIPE_PX + 4 : -4, i * width + 6 : (i + 1) * width - 6].mean((0, 1))
+        for i in range(CELLS * 2 // 3)
+    ]
     return bool(np.abs(np.array(cells) - colours[: len(cells)]).max() < 8)
 
 
@@ -102,7 +116,13 @@ def visit(url: str, number: int, names: list[str], face: Image.Image, end: float
             while not asked or time.monotonic() < end:
                 data, colours = photo(chance, face)
                 asked, begun = True, time.monotonic()
-                said = visitor.call("swap", visitor.upload(data, f"visitor-{number}.jpg"), chance.choice(names), 1.0, "largest")
+                said = visitor.call(
+                    "swap",
+                    visitor.upload(data, f"visitor-{number}.jpg"),
+                    chance.choice(names),
+                    1.0,
+                    "largest",
+                )
                 if said.status == 503:
                     with tally.lock:
                         tally.busy += 1
@@ -134,7 +154,12 @@ def watch(process: subprocess.Popen, tally: Tally, over: threading.Event) -> Non
 
 def pictures_in(folder: pathlib.Path) -> list[str]:
     """Pictures, and uploads that are not whole, below a folder."""
-    return [name for _, _, files in os.walk(folder) for name in files if name.endswith(PICTURES) or name.startswith("tmp")]
+    return [
+        name
+        for _, _, files in os.walk(folder)
+        for name in files
+        if name.endswith(READ_SUFFIXES) or name.startswith("tmp")
+    ]
 
 
 def left(folder: pathlib.Path, patience_s: float) -> list[str]:
@@ -152,12 +177,18 @@ def first_answer(url: str, names: list[str], face: Image.Image) -> None:
         raise SystemExit(f"The page does not serve: {tally.lost}")
 
 
-def killed(temporary: pathlib.Path, log: pathlib.Path, names: list[str], face: Image.Image) -> dict[str, float | int]:
-    """Kills the page while visitors wait, and starts it again: pictures that the dead one left, those left then, seconds until it serves."""
+def killed(
+    temporary: pathlib.Path, log: pathlib.Path, names: list[str], face: Image.Image
+) -> dict[str, float | int]:
+    """Kills the page while visitors wait, and starts it again: pictures that the dead one left, those left
+    then, seconds until it serves."""
     with page(temporary, log) as (process, url):
         first_answer(url, names, face)
         end = time.monotonic() + 60
-        waiting = [threading.Thread(target=visit, args=(url, number, names, face, end, Tally()), daemon=True) for number in range(4)]
+        waiting = [
+            threading.Thread(target=visit, args=(url, number, names, face, end, Tally()), daemon=True)
+            for number in range(4)
+        ]
         for thread in waiting:
             thread.start()
         while not pictures_in(temporary):
@@ -169,13 +200,23 @@ def killed(temporary: pathlib.Path, log: pathlib.Path, names: list[str], face: I
         after = len(pictures_in(temporary))
         started = time.monotonic() - begun
         first_answer(url, names, face)
-        return {"left_by_the_dead": before, "left_at_start": after, "start_s": started, "first_answer_s": time.monotonic() - begun}
+        return {
+            "left_by_the_dead": before,
+            "left_at_start": after,
+            "start_s": started,
+            "first_answer_s": time.monotonic() - begun,
+        }
 
 
 def told(record: dict) -> None:
     """Prints numbers, a line each."""
     for name, value in record.items():
-        print(f"{name.replace('_', ' '):20} {value:.2f}" if isinstance(value, float) else f"{name.replace('_', ' '):20} {value}", flush=True)
+        print(
+            f"{name.replace('_', ' '):20} {value:.2f}"
+            if isinstance(value, float)
+            else f"{name.replace('_', ' '):20} {value}",
+            flush=True,
+        )
 
 
 def main() -> int:
@@ -183,7 +224,12 @@ def main() -> int:
     flags.add_argument("--visitors", type=int, default=50)
     flags.add_argument("--seconds", type=float, default=120.0)
     flags.add_argument("--photo", type=pathlib.Path, default=ROOT / "demo" / "examples" / "astronaut.png")
-    flags.add_argument("--patience", type=float, default=90.0, help="seconds for the page to tidy up after the last has left (default: 90)")
+    flags.add_argument(
+        "--patience",
+        type=float,
+        default=90.0,
+        help="seconds for the page to tidy up after the last has left (default: 90)",
+    )
     flags.add_argument("--json", type=pathlib.Path, help="also write the numbers here")
     arguments = flags.parse_args()
     machine, face = here(), Image.open(arguments.photo).convert("RGB")
@@ -192,13 +238,21 @@ def main() -> int:
         temporary, log = pathlib.Path(place) / "tmp", pathlib.Path(place) / "log"
         temporary.mkdir()
         with page(temporary, log) as (process, url):
-            names = [one["name"] for one in httpx.post(f"{url}/gradio_api/run/identities", json={"data": []}).json()["data"][0]]
+            names = [
+                one["name"]
+                for one in httpx.post(f"{url}/gradio_api/run/identities", json={"data": []}).json()["data"][0]
+            ]
             for name in names:
                 first_answer(url, [name], face)
             watching = threading.Thread(target=watch, args=(process, tally, over), daemon=True)
             watching.start()
             begun = time.monotonic()
-            crowd([lambda n=n: visit(url, n, names, face, begun + arguments.seconds, tally) for n in range(arguments.visitors)])
+            crowd(
+                [
+                    lambda n=n: visit(url, n, names, face, begun + arguments.seconds, tally)
+                    for n in range(arguments.visitors)
+                ]
+            )
             lasted = time.monotonic() - begun
             over.set()
             watching.join()
@@ -227,7 +281,11 @@ def main() -> int:
         record |= again
     if arguments.json:
         arguments.json.write_text(json.dumps({"machine": machine} | record, indent=1) + "\n")
-    return 1 if any(record[name] for name in ("lost", "mixed_up", "files_left", "left_at_start", "tracebacks")) else 0
+    return (
+        1
+        if any(record[name] for name in ("lost", "mixed_up", "files_left", "left_at_start", "tracebacks"))
+        else 0
+    )
 
 
 if __name__ == "__main__":

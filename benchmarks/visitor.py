@@ -1,4 +1,5 @@
-"""A visitor of the page as a program: uploads, calls, downloads, stays and leaves, by the same requests as a browser's."""
+"""A visitor of the page as a program: uploads, calls, downloads, stays and leaves, by the same requests as a
+browser's."""
 
 import contextlib
 import json
@@ -12,7 +13,7 @@ import httpx
 API = "/gradio_api"
 
 
-class Said(NamedTuple):
+class Response(NamedTuple):
     """What came of a call."""
 
     status: int
@@ -24,11 +25,14 @@ class Said(NamedTuple):
 
 
 class Visitor:
-    """One visit at the page at `url`. Inside `with`, it holds the connection by which the page knows that somebody is there."""
+    """One visit at the page at `url`. Inside `with`, it holds the connection by which the page knows that
+    somebody is there."""
 
     def __init__(self, url: str, *, timeout_s: float = 300.0):
         self.session = secrets.token_hex(6)
-        self.http = httpx.Client(base_url=url.rstrip("/"), timeout=timeout_s, limits=httpx.Limits(max_connections=None))
+        self.http = httpx.Client(
+            base_url=url.rstrip("/"), timeout=timeout_s, limits=httpx.Limits(max_connections=None)
+        )
         self._stay: contextlib.ExitStack | None = None
 
     def __enter__(self) -> "Visitor":
@@ -49,22 +53,27 @@ class Visitor:
         answer.raise_for_status()
         return named(answer.json()[0])
 
-    def call(self, function: str, *values: Any, raw: bytes | None = None) -> Said:
-        """Calls a function by its name and waits for what comes of it. `raw` is sent instead of the values. Swaps get the learned mask."""
-        if function in ("swap", "swap_all") and len(values) == 4:
+    def call(self, function: str, *values: Any, raw: bytes | None = None) -> Response:
+        """Calls a function by its name and waits for what comes of it. `raw` is sent instead of the values.
+        Swaps get the learned mask."""
+        if function in ("swap", "compare") and len(values) == 4:
             values += ("learned",)
         body = raw if raw is not None else json.dumps({"data": values, "session_hash": self.session}).encode()
-        asked = self.http.post(f"{API}/call/{function}", content=body, headers={"content-type": "application/json"})
+        asked = self.http.post(
+            f"{API}/call/{function}", content=body, headers={"content-type": "application/json"}
+        )
         if asked.status_code != 200:
-            return Said(asked.status_code, None, said(asked))
+            return Response(asked.status_code, None, said(asked))
         event = asked.json()["event_id"]
         with self.http.stream("GET", f"{API}/call/{function}/{event}") as answers:
             for kind, data in events(answers.iter_lines()):
                 if kind == "complete":
-                    return Said(200, data, "")
+                    return Response(200, data, "")
                 if kind == "error":
-                    return Said(200, None, (data or {}).get("error") or "" if isinstance(data, dict) else str(data))
-        return Said(0, None, "")
+                    return Response(
+                        200, None, (data or {}).get("error") or "" if isinstance(data, dict) else str(data)
+                    )
+        return Response(0, None, "")
 
     def file(self, told: dict[str, Any]) -> bytes:
         """A file that a call gave."""
@@ -94,7 +103,11 @@ def said(answer: httpx.Response) -> str:
         record = answer.json()
     except ValueError:
         return answer.text[:300]
-    return str(record.get("detail") or record.get("error") or "") if isinstance(record, dict) else str(record)[:300]
+    return (
+        str(record.get("detail") or record.get("error") or "")
+        if isinstance(record, dict)
+        else str(record)[:300]
+    )
 
 
 def crowd(works: list[Any]) -> None:
