@@ -15,6 +15,9 @@ from .progress import add_progress_flag
 
 Settings = TypeVar("Settings")
 
+CONTENT_HELP = "a folder tree of other people's photos, or hub:user/dataset[@revision]; may be repeated"
+"""What `--content` takes."""
+
 WAYS = ("short", "paper")
 """The short way learns from pairs with the person's own photos; the paper's from its losses."""
 
@@ -77,6 +80,7 @@ def parser(way: str) -> argparse.ArgumentParser:
         _add_paper_flags(flags)
     else:
         _add_short_flags(flags)
+    flags.set_defaults(datasets=[])
     add_sample_flags(flags)
     add_vgg19_flags(flags)
     flags.add_argument(
@@ -100,7 +104,7 @@ def _add_short_flags(flags: argparse.ArgumentParser) -> None:
         type=path,
         action="append",
         default=[],
-        help="a folder tree of other people's photos; may be repeated (default: 34 people who ship)",
+        help=f"{CONTENT_HELP} (default: 34 people who ship)",
     )
     flags.add_argument(
         "--start", help="the identity to go on from, name or folder (default: tom_cruise, which ships)"
@@ -130,7 +134,7 @@ def _add_paper_flags(flags: argparse.ArgumentParser) -> None:
         type=pathlib.Path,
         action="append",
         required=True,
-        help="a folder tree of other people's photos; may be repeated",
+        help=CONTENT_HELP,
     )
     flags.add_argument(
         "--sface",

@@ -21,6 +21,7 @@ from facehub.networks.generator import Generator
 from facehub.training_progress import Progress, ProgressCallback, Stage
 
 from .config import Config
+from .content import content_folders
 from .data.dataset import prepare
 from .evaluation.comparison import evaluate, marks_beside, table
 from .evaluation.metrics import Measurer
@@ -43,6 +44,7 @@ def run(
         api.Hub().check_push(arguments.push, consent, private=arguments.private, gated=arguments.gated)
     folder.mkdir(parents=True, exist_ok=True)
     measuring = estimators.read(arguments.estimators)
+    arguments.content, arguments.datasets = content_folders(arguments.content, report=report)
     material = prepare(
         arguments.photos,
         arguments.content,

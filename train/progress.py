@@ -9,6 +9,9 @@ from facehub.training_progress import Progress, ProgressCallback, Stage
 
 from .processes import first_process
 
+TELL_EVERY_S = 1.0
+"""Between two messages of a download."""
+
 KEEP_LINE_EVERY = 40
 """Of the steps, which overwrite one another in a terminal, every so manieth stays."""
 
@@ -65,3 +68,20 @@ def count_photos(
         report(Progress(stage=Stage.GATHER, step=done, steps=total, seconds_left=left))
 
     return counted
+
+
+def tell_fetched(
+    report: ProgressCallback,
+    sentence: Callable[[int, int], str],
+    *,
+    now: Callable[[], float] = time.monotonic,
+) -> Callable[[int, int], None]:
+    """Turn a download's callback (done, total) into a message once in `TELL_EVERY_S`, and at the end."""
+    told = [-TELL_EVERY_S]
+
+    def tell(done: int, total: int) -> None:
+        if now() - told[0] >= TELL_EVERY_S or done == total:
+            told[0] = now()
+            report(Progress(message=sentence(done, total)))
+
+    return tell

@@ -18,6 +18,7 @@ from facehub import image, registry
 from facehub.errors import BadIdentity, BadSetting, FaceHubError
 from facehub.files import sha256_of
 from facehub.hub import api
+from facehub.hub.photo_set import PREFIX
 from facehub.identity.folder import save
 from facehub.identity.schema import check_consent, read_record
 from facehub.identity.weights import AnyGenerator
@@ -27,6 +28,7 @@ from facehub.swapper import Swapper
 from facehub.training_progress import Progress, ProgressCallback
 
 from . import landmarks, lighting
+from .content import dataset_records
 from .progress import printer
 
 
@@ -50,7 +52,8 @@ def provenance_of_start(given: str) -> dict:
 
 def named(argument: str) -> str:
     """An argument as the record has it: of files and folders the last part alone."""
-    return shlex.quote(pathlib.Path(argument).name if os.sep in argument else argument)
+    here = os.sep in argument and not argument.startswith(PREFIX)
+    return shlex.quote(pathlib.Path(argument).name if here else argument)
 
 
 def machine_name(device: torch.device) -> str:
@@ -113,7 +116,7 @@ def save_identity(
     consent = read_consent(arguments.consent)
     generator = generator.to("cpu")
     training = {
-        "command": " ".join(["python -m train", *map(shlex.quote, sys.argv[1:])]),
+        "command": " ".join(["python -m train", *map(named, sys.argv[1:])]),
         "config": dataclasses.asdict(config),
         "machine": machine_name(device),
         "versions": versions(),
@@ -132,6 +135,7 @@ def save_identity(
         "photos": list(material.style.names),
         "left_out": material.weeded,
         "content_faces": len(material.content),
+        "datasets": dataset_records(arguments.datasets),
         "credits": arguments.credits,
     }
     save_and_push(

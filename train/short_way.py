@@ -25,6 +25,7 @@ from facehub.networks.generator import FaceGenerator
 from facehub.training_progress import Progress, ProgressCallback, Stage
 
 from .config import PairConfig
+from .content import content_folders, dataset_records
 from .data.pair_batches import PairSource
 from .evaluation.after_training import measure_identity
 from .flags import config_from
@@ -75,6 +76,9 @@ def run(arguments: argparse.Namespace, device: torch.device, report: ProgressCal
     folder.mkdir(parents=True, exist_ok=True)
     sface = sface_file(arguments.sface, offline=arguments.offline, report=report)
     check_vgg19(arguments.vgg19, offline=arguments.offline, report=report)
+    arguments.content, arguments.datasets = content_folders(
+        arguments.content, offline=arguments.offline, report=report
+    )
     material = gather_material(
         arguments.photos,
         arguments.content,
@@ -150,5 +154,6 @@ def _record(
         "photos": [face.name for face in material.identity],
         "left_out": material.left_out,
         "strangers": len(material.strangers),
+        "datasets": dataset_records(arguments.datasets),
         "credits": arguments.credits,
     }

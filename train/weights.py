@@ -3,7 +3,6 @@ with `--offline`."""
 
 import os
 import pathlib
-import time
 
 import torch
 
@@ -11,6 +10,8 @@ from facehub.errors import BadSetting
 from facehub.hub.api import Hub
 from facehub.hub.pinned import PinnedFile
 from facehub.training_progress import Progress, ProgressCallback
+
+from .progress import tell_fetched
 
 SFACE = PinnedFile(
     what="SFace, the network that knows whose face it is,",
@@ -25,9 +26,6 @@ SFACE = PinnedFile(
 VGG19 = "vgg19-dcbb9e9d.pth"
 """Torchvision's file, 548 MB; its SHA-256 begins with the eight digits of its name."""
 
-TELL_EVERY_S = 1.0
-"""Between two records of a download."""
-
 
 def sface_file(
     given: pathlib.Path | None, *, offline: bool, report: ProgressCallback, hub: Hub | None = None
@@ -35,13 +33,9 @@ def sface_file(
     """The file that was given, or the one that the hub has. Raises HubUnreachable, BadSetting."""
     if given is not None:
         return given
-    told = [0.0]
-
-    def tell(done: int, total: int) -> None:
-        if time.monotonic() - told[0] >= TELL_EVERY_S or done == total:
-            told[0] = time.monotonic()
-            report(Progress(message=f"Fetching SFace: {done / 1e6:.1f} of {total / 1e6:.1f} MB."))
-
+    tell = tell_fetched(
+        report, lambda done, total: f"Fetching SFace: {done / 1e6:.1f} of {total / 1e6:.1f} MB."
+    )
     return SFACE.fetch(hub, offline=offline, on_progress=tell)
 
 

@@ -59,6 +59,11 @@ class File:
     git: str | None
     """Git's hash of the content as a blob; None where `sha256` is known."""
 
+    def has_hash(self) -> bool:
+        """Whether what is downloaded can be checked."""
+        by_sha256 = re.fullmatch(r"[0-9a-f]{64}", self.sha256 or "")
+        return bool(by_sha256 or re.fullmatch(r"[0-9a-f]{40}", self.git or ""))
+
     def matches(self, data: bytes) -> bool:
         """Whether a downloaded content has the size and the hash that were listed."""
         if len(data) != self.size:
@@ -80,6 +85,12 @@ def is_allowed(name: str) -> bool:
     return name in NEEDED or name in OPTIONAL or SAMPLE.fullmatch(name) is not None
 
 
+def leads_out(name: str) -> bool:
+    """Whether a listed name could be written outside its folder, or is no name of a file at all."""
+    unsafe = r"(^|[/\\])\.{1,2}([/\\]|$)|^[/\\~]|^[A-Za-z]:|[\x00-\x1f\\]"
+    return re.search(unsafe, name) is not None
+
+
 def max_bytes(name: str) -> int:
     """Largest size of an allowed file."""
     if name == "model.safetensors":
@@ -95,7 +106,7 @@ def check(repo: str, files: Iterable[File]) -> list[File]:
     chosen: dict[str, File] = {}
     for file in files:
         shown = repr(file.name[:80])
-        if re.search(r"(^|[/\\])\.{1,2}([/\\]|$)|^[/\\~]|^[A-Za-z]:|[\x00-\x1f\\]", file.name):
+        if leads_out(file.name):
             raise BadIdentity(
                 f"{repo} lists {shown}, a name that leads out of its folder: do not use it, and tell the hub."
             )
@@ -120,9 +131,7 @@ def check(repo: str, files: Iterable[File]) -> list[File]:
         limit = max_bytes(file.name)
         if not 0 <= file.size <= limit:
             raise BadIdentity(f"{shown} of {repo} has {file.size:,} bytes, but at most {limit:,} are taken.")
-        if not re.fullmatch(r"[0-9a-f]{64}", file.sha256 or "") and not re.fullmatch(
-            r"[0-9a-f]{40}", file.git or ""
-        ):
+        if not file.has_hash():
             raise BadIdentity(
                 f"{repo} gives no hash for {shown}: what is downloaded could not be checked, so it is not."
             )

@@ -1,14 +1,14 @@
 """`Hub`: one hub as one person sees it. Search, details, pull, push.
 
-The work is done in download.py and upload.py. They load huggingface_hub, so they are imported at the first
-call.
+The work is done in download.py, upload.py and photo_set.py. They load huggingface_hub, so they are imported
+at the first call.
 """
 
 import logging
 import os
 import pathlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -23,6 +23,7 @@ from .withdrawals import Withdrawals
 
 if TYPE_CHECKING:
     from .download import RemoteIdentity
+    from .photo_set import PhotoSet
     from .session import Session
     from .upload import Pushed
 
@@ -182,6 +183,22 @@ class Hub:
                 continue
             found[identity.handle] = identity
         return sorted(found.values(), key=lambda identity: identity.title)
+
+    def photo_set(
+        self,
+        name: str,
+        *,
+        offline: bool = False,
+        on_progress: Callable[[int, int], object] = lambda done, total: None,
+    ) -> "PhotoSet":
+        """The photos of the dataset `hub:user/dataset[@revision]`, fetched where they are not in the cache.
+
+        `offline`: use what was fetched last. `on_progress` gets the number of photos that are here, and of
+        all. Raises BadSetting when there are none, or one cannot be taken.
+        """
+        from . import photo_set
+
+        return photo_set.pull(self.session, name, offline=offline, on_progress=on_progress)
 
     def whoami(self) -> str | None:
         """The user name that belongs to the token; None when there is no token."""

@@ -21,10 +21,11 @@ import pathlib
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..errors import BadIdentity, UnknownIdentity
-from ..files import sha256_of, write_atomic
+from ..errors import BadIdentity, DiskFull, FaceHubError, UnknownIdentity
+from ..files import is_disk_full, sha256_of, write_atomic
 from ..identity.schema import MAX_JSON_BYTES
 
 VARIABLE = "FACEHUB_CACHE"
@@ -33,6 +34,9 @@ VARIABLE = "FACEHUB_CACHE"
 SCHEMA = 2
 OLD_SCHEMA = 1
 """Written up to version 0.4: without readers. What it lists is fetched again."""
+
+SPARE_BYTES = 20_000_000
+"""Left free on the disk."""
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
@@ -214,6 +218,34 @@ def pinned(cache: pathlib.Path, host: str, token_hash: str = "") -> Iterator[str
 def write(file: pathlib.Path, record: dict) -> None:
     """JSON, whole or not at all. Raises OSError."""
     write_atomic(file, json.dumps(record, indent=1, sort_keys=True), mode=0o600)
+
+
+@contextmanager
+def disk_errors(folder: pathlib.Path) -> Iterator[None]:
+    """Turn what the disk refuses into a sentence. Raises DiskFull, FaceHubError."""
+    try:
+        yield
+    except OSError as problem:
+        if is_disk_full(problem):
+            raise DiskFull(
+                f"The disk of {folder} is full: make room, then try again; what is whole is kept."
+            ) from problem
+        raise FaceHubError(
+            f"{folder} cannot be written ({problem.strerror or problem}): name another folder in "
+            "FACEHUB_CACHE."
+        ) from problem
+
+
+def check_room(folder: pathlib.Path, size: int) -> None:
+    """Raise DiskFull unless `size` more bytes fit below the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if free < size + SPARE_BYTES:
+        needed = (size + SPARE_BYTES) / 1e6
+        raise DiskFull(
+            f"There are {free / 1e6:,.0f} MB free for {folder}, but {needed:,.0f} are needed: make room, "
+            "then pull again."
+        )
 
 
 def _host_folder(cache: pathlib.Path, host: str) -> pathlib.Path:

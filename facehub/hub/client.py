@@ -21,6 +21,7 @@ from huggingface_hub import (
     CommitInfo,
     CommitOperationAdd,
     CommitOperationDelete,
+    DatasetInfo,
     HfApi,
     ModelInfo,
     constants,
@@ -41,6 +42,7 @@ from .error_messages import error_message
 from .watchdog import Heartbeat, run_with_deadline
 
 T = TypeVar("T")
+Info = TypeVar("Info", ModelInfo, DatasetInfo)
 
 MIN_BYTES_PER_S = 10_000
 """A transfer slower than this is given up."""
@@ -127,6 +129,15 @@ class Client:
     def info(self, repo: str, revision: str | None = None) -> ModelInfo:
         """A repository at a revision: its commit, and its files with sizes and hashes."""
         return self.request(lambda _: self._info(repo, revision), repo, revision)
+
+    def dataset(self, repo: str, revision: str) -> DatasetInfo:
+        """A dataset repository at a revision: its commit, and its files with sizes and hashes."""
+
+        def work(_: Heartbeat) -> DatasetInfo:
+            address = f"/api/datasets/{repo}/revision/{quote(revision, safe='')}?blobs=true"
+            return checked(DatasetInfo(**self.get(address).json()))
+
+        return self.request(work, repo, revision)
 
     def user_name(self) -> str | None:
         """The user name that belongs to the token; None when there is no token."""
@@ -242,7 +253,7 @@ class Client:
         return response
 
 
-def checked(info: ModelInfo) -> ModelInfo:
+def checked(info: Info) -> Info:
     """The same record, if its names and hashes are texts; the client does not check. Raises ValueError."""
     texts = [info.id, info.sha or ""]
     for sibling in info.siblings or []:

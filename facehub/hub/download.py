@@ -8,14 +8,12 @@ all of it was checked, and what was pulled is compared with its lock file at eac
 import dataclasses
 import os
 import pathlib
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from ..errors import BadIdentity, DiskFull, FaceHubError, HubRefused, HubUnreachable, UnknownIdentity
-from ..files import is_disk_full
+from ..errors import BadIdentity, HubRefused, HubUnreachable, UnknownIdentity
 from ..identity import weights
 from ..identity.folder import Identity, read, read_json
 from . import allowed_files, cache, transfer
@@ -24,9 +22,6 @@ from .allowed_files import File, check_picture, listed_file
 from .listing import HubEntry, entry
 from .session import Session
 from .watchdog import Progress
-
-SPARE_BYTES = 20_000_000
-"""Left free on the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +116,7 @@ def pull(session: Session, repo: str, revision: str, *, update: bool, progress: 
     commit, total = found.oid, sum(file.size for file in found.files)
     with _writing(session, repo):
         if cached.pinned(commit) is None:
-            _check_room(cached.folder, total)
+            cache.check_room(cached.folder, total)
             part = _small(found)
             _check_header(found, read(part, complete=False))
             done = 0
@@ -253,31 +248,10 @@ def _get(commit: Commit, file: File, on_progress: Callable[[int], object] = id) 
 def _writing(session: Session, repo: str) -> Iterator[None]:
     """Hold the repository's folder in the cache for this process and thread alone."""
     cached = session.cached_repo(repo)
-    try:
-        with session.client.lock(cached.lock_file):
-            yield
-    except OSError as problem:
-        if is_disk_full(problem):
-            raise DiskFull(
-                f"The disk of {cached.folder} is full: make room, then try again; what is whole is kept."
-            ) from problem
-        raise FaceHubError(
-            f"{cached.folder} cannot be written ({problem.strerror or problem}): "
-            "name another folder in FACEHUB_CACHE."
-        ) from problem
+    with cache.disk_errors(cached.folder), session.client.lock(cached.lock_file):
+        yield
 
 
 def _report(progress: Progress | None, before: int, total: int, now: int) -> None:
     if progress:
         progress(before + now, total)
-
-
-def _check_room(folder: pathlib.Path, size: int) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free
-    if free < size + SPARE_BYTES:
-        needed = (size + SPARE_BYTES) / 1e6
-        raise DiskFull(
-            f"There are {free / 1e6:,.0f} MB free for {folder}, but {needed:,.0f} are needed: make room, "
-            "then pull again."
-        )

@@ -39,23 +39,23 @@ def fetch(
     size: int,
     *,
     until: int | None = None,
+    kind: str = "model",
     on_progress: Callable[[int], object] = id,
 ) -> None:
     """Download into `file` those of its `size` bytes, or of the first `until`, that are missing there.
 
     Resumes where an earlier attempt ended, in this process or another. A connection that breaks off, a
-    time-out and trouble on the hub's side are tried again, up to MAX_TRIES. `on_progress` gets the bytes
-    that are there.
+    time-out and trouble on the hub's side are tried again, up to MAX_TRIES. `kind`: model or dataset.
+    `on_progress` gets the bytes that are there.
     """
     end = size if until is None else min(until, size)
+    url = hf_hub_url(repo, name, repo_type=kind, revision=commit, endpoint=client.endpoint)
 
     def work(beat: Heartbeat) -> None:
         tries = 0
         while (start := _size(file)) < end or start > size:
             try:
-                _stream(
-                    client, (repo, commit, name), file, (start if start < size else 0, end), on_progress, beat
-                )
+                _stream(client, url, file, (start if start < size else 0, end), on_progress, beat)
             except Exception as problem:
                 tries = 1 if _size(file) > start else tries + 1
                 if tries >= MAX_TRIES or not is_transient(problem):
@@ -85,18 +85,17 @@ def read(client: Client, repo: str, commit: str, name: str, size: int) -> bytes:
 
 def _stream(
     client: Client,
-    where: tuple[str, str, str],
+    url: str,
     file: pathlib.Path,
     span: tuple[int, int],
     on_progress: Callable[[int], object],
     beat: Heartbeat,
 ) -> None:
-    """One attempt at the bytes of `span`, start to end, of the file at `where`: repository, commit, name."""
-    repo, commit, name = where
+    """One attempt at the bytes of `span`, start to end, of the file at `url`."""
     start, end = span
     with bounded_session().stream(
         "GET",
-        hf_hub_url(repo, name, revision=commit, endpoint=client.endpoint),
+        url,
         headers=client.headers() | {"Range": f"bytes={start}-{end - 1}"},
         timeout=client.timeout_s,
         extensions={LIMIT: end + SLACK_BYTES},

@@ -157,6 +157,20 @@ def info(request: "Handler", name: str, rev: str = "main") -> Answer:
     return as_json(described(found, revision(found, rev), blobs="blobs" in request.query))
 
 
+def dataset_info(request: "Handler", name: str, rev: str) -> Answer:
+    """hf_api.py, `dataset_info`: /api/datasets/NAME/revision/REV; `DatasetInfo.__init__`."""
+    request.asks("blobs")
+    found = repository(request, f"datasets/{name}")
+    record = described(found, revision(found, rev), blobs="blobs" in request.query)
+    del record["author"]
+    return as_json(record | {"id": name, "description": ""})
+
+
+def dataset_file(request: "Handler", name: str, rev: str, path: str) -> Answer:
+    """file_download.py, `hf_hub_url`: files of datasets lie below /datasets/."""
+    return resolve(request, f"datasets/{name}", rev, path)
+
+
 def entry(path: str, blob: "Blob") -> dict[str, Any]:
     """hf_api.py, `RepoFile.__init__`."""
     record: dict[str, Any] = {"type": "file", "path": path, "size": len(blob.data), "oid": blob.oid}

@@ -52,7 +52,7 @@ class Commit:
 
 @dataclass
 class Repository:
-    """One model repository."""
+    """One repository: of a model, or of a dataset where its name begins with `datasets/`."""
 
     id: str
     private: bool = False
@@ -69,7 +69,7 @@ class Repository:
 
     @property
     def owner(self) -> str:
-        return self.id.partition("/")[0]
+        return self.id.removeprefix("datasets/").partition("/")[0]
 
     def at(self, revision: str) -> Commit | None:
         return self.commits.get(self.refs.get(revision, revision))

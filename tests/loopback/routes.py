@@ -12,6 +12,8 @@ ROUTES = [
     ("GET", rf"/api/models/{NAME}/tree/([^/]+)", answers.tree),
     ("GET", rf"/api/models/{NAME}/tree/([^/]+)/(.+)", answers.tree),
     ("POST", rf"/api/models/{NAME}/paths-info/([^/]+)", answers.paths_info),
+    ("GET", rf"/api/datasets/{NAME}/revision/([^/]+)", answers.dataset_info),
+    ("GET", rf"/datasets/{NAME}/resolve/([^/]+)/(.+)", answers.dataset_file),
     ("GET", rf"/{NAME}/resolve/([^/]+)/(.+)", answers.resolve),
     ("GET", r"/api/whoami-v2", answers.who),
     ("POST", r"/api/repos/create", writing.create),
@@ -27,7 +29,7 @@ ROUTES = [
 
 
 STORAGE_ROUTES = [
-    ("GET", rf"/{NAME}/([0-9a-f]{{64}})", answers.stored),
+    ("GET", r"/((?:datasets/)?[\w.-]+/[\w.-]+)/([0-9a-f]{64})", answers.stored),
     ("PUT", rf"/{NAME}/([0-9a-f]{{64}})", writing.upload),
     ("PUT", rf"/{NAME}/([0-9a-f]{{64}})/(\d+)", writing.upload_part),
 ]
