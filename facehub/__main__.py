@@ -1,7 +1,7 @@
 """The command line: `python -m facehub COMMAND ...`, or `facehub COMMAND ...` once the package is installed.
 
-Photos and videos: `swap`, `sheet`, `mask`, `video`, `check`; identities: `identities`, `train`, and on a hub
-`search`, `look`, `pull`, `push`. `doctor` says what is set up.
+Photos and videos: `swap`, `sheet`, `mask`, `video`, `check`; identities: `identities`, `train`, `train-many`,
+and on a hub `search`, `look`, `pull`, `push`. `doctor` says what is set up.
 
 Exit codes: 0 all done; 1 something failed, a sentence each on stderr; 2 wrong use; 3 from `check`: no marks.
 """
@@ -45,8 +45,8 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     memory.enable_huge_pages()
     try:
-        if sys.argv[1:2] == ["train"]:
-            return train.run_training(sys.argv[2:])
+        if sys.argv[1:] and sys.argv[1] in train.MODULES:
+            return train.run_training(sys.argv[1], sys.argv[2:])
         arguments = parser().parse_args()
         return COMMANDS[arguments.command](arguments)
     except FaceHubError as problem:

@@ -213,7 +213,7 @@ def test_the_label_is_on_as_on_the_page(monkeypatch):
 def test_the_version_and_all_commands_are_listed(command):
     assert command("--version").stdout == f"facehub {VERSION}\n"
     help_text = command("--help").stdout
-    assert all(f"\n    {name} " in help_text for name in [*COMMANDS, "train"])
+    assert all(f"\n    {name} " in help_text for name in [*COMMANDS, "train", "train-many"])
 
 
 def test_training_is_run_with_its_own_flags(command):
