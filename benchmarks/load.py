@@ -17,7 +17,6 @@ import os
 import pathlib
 import random
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -32,7 +31,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.machine import here
-from benchmarks.visitor import Visitor, crowd
+from benchmarks.visitor import Visitor, crowd, free_port
 from facehub.formats import READ_SUFFIXES
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -58,9 +57,7 @@ class Tally:
 @contextlib.contextmanager
 def page(temporary: pathlib.Path, log: pathlib.Path) -> Iterator[tuple[subprocess.Popen, str]]:
     """The page in a process of its own, ready; and its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     settings = {"TMPDIR": str(temporary), "GRADIO_SERVER_PORT": str(port), "PYTHONUNBUFFERED": "1"}
     with log.open("a") as written:
         process = subprocess.Popen(

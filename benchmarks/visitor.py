@@ -3,7 +3,9 @@ browser's."""
 
 import contextlib
 import json
+import random
 import secrets
+import socket
 import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -11,6 +13,19 @@ from typing import Any, NamedTuple
 import httpx
 
 API = "/gradio_api"
+
+SERVER_PORTS = (20_000, 32_000)
+"""Below the ports that systems give to outgoing connections (from 32768 on Linux, 49152 elsewhere)."""
+
+
+def free_port() -> int:
+    """A port for a server that is about to start: free, and none that a connection gets meanwhile."""
+    choose = random.SystemRandom()
+    while True:
+        port = choose.randrange(*SERVER_PORTS)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Response(NamedTuple):

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import pytest
 import torch
 from gradio_client import Client, handle_file
 
-from benchmarks.visitor import Visitor
+from benchmarks.visitor import Visitor, free_port
 from facehub import image
 from facehub.identity.folder import save
 from facehub.image import read_statement
@@ -45,9 +44,7 @@ def started(tmp_path: Path, **settings: str) -> Iterator[tuple[subprocess.Popen,
             samples={},
         )
     (tmp_path / "temporary").mkdir(exist_ok=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     settings = {
         "FACEHUB_IDENTITIES": str(tmp_path),
         "GRADIO_SERVER_PORT": str(port),

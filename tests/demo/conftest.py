@@ -3,7 +3,6 @@ person."""
 
 import contextlib
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ import gradio as gr
 import pytest
 import torch
 
+from benchmarks.visitor import free_port
 from demo.handlers.hub import HubHandlers
 from demo.handlers.swap import Handlers
 from demo.handlers.train import TrainHandlers
@@ -141,9 +141,7 @@ def files_in(folder: Path, name: str = "") -> list[Path]:
 @contextlib.contextmanager
 def served(page: gr.Blocks) -> Iterator[str]:
     """The page on a free port of this machine, until the block ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     _, url, _ = page.launch(
         server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **LAUNCH_OPTIONS
     )
