@@ -23,9 +23,6 @@ from .theme import LAUNCH_OPTIONS
 
 __all__ = ["LAUNCH_OPTIONS", "build"]
 
-SWEEP_SECONDS = 60
-"""How often gradio looks for files older than `KEEP_SECONDS`."""
-
 HEADER = """
 <header class="masthead">
 <h1>facehub</h1>
@@ -83,12 +80,8 @@ def build(
             *(sample for one in handlers.identities.values() for sample in one.samples),
         ]
     )
-    options = {
-        "title": "facehub",
-        "analytics_enabled": False,
-        "delete_cache": (SWEEP_SECONDS, int(KEEP_SECONDS)),
-    }
-    with GuardedBlocks(handlers.visits.cache, **options) as page:
+    # gradio's own sweep (delete_cache) goes by the wall clock: ours does its work (server/sessions.py)
+    with GuardedBlocks(handlers.visits.cache, title="facehub", analytics_enabled=False) as page:
         gr.HTML(HEADER, apply_default_css=False, elem_id="header")
         wanted = gr.Textbox(label="Wanted", visible=False)
         wanted.preprocess = validators.text("The name", 300)

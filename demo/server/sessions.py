@@ -25,6 +25,8 @@ from pathlib import Path
 
 from facehub.errors import BadPhoto, BadSetting
 
+from ..ages import Ages
+
 KEEP_SECONDS = 30 * 60.0
 """How long files stay when nobody says goodbye."""
 
@@ -94,6 +96,7 @@ class SessionFiles:
     ):
         self.cache, self.keep_seconds, self.grace_seconds = cache.absolute(), keep_seconds, grace_seconds
         self.root = self.cache / "visits"
+        self.ages = Ages()
         self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()
 
@@ -137,19 +140,26 @@ class SessionFiles:
     def delete_expired(self) -> None:
         """Delete folders and uploads that are older than `keep_seconds`, and uploads that broke off."""
         with self._lock:
-            for home in _inside(self.root):
-                if _age(home) > self.keep_seconds:
+            homes, places = _inside(self.root), _inside(self.cache)
+            parts = [place for place in places if place.name.startswith(PART) and not place.is_dir()]
+            uploads = [
+                upload
+                for place in places
+                if place != self.root
+                for upload in _inside(place)
+                if upload.is_file()
+            ]
+            ages = self.ages.look([*homes, *parts, *uploads])
+            for home in homes:
+                if ages.get(home, 0.0) > self.keep_seconds:
                     _remove(home)
             self._sessions = {
                 session: record for session, record in self._sessions.items() if record.home.exists()
             }
-            for place in _inside(self.cache):
-                if place.is_dir() and place != self.root:
-                    for upload in _inside(place):
-                        if upload.is_file() and _age(upload) > self.keep_seconds:
-                            upload.unlink(missing_ok=True)
-                elif place.name.startswith(PART) and _age(place) > BROKEN_OFF_SECONDS:
-                    place.unlink(missing_ok=True)
+            for files, limit in ((uploads, self.keep_seconds), (parts, BROKEN_OFF_SECONDS)):
+                for file in files:
+                    if ages.get(file, 0.0) > limit:
+                        file.unlink(missing_ok=True)
 
     def start_cleanup(self) -> None:
         """Delete what has expired every `SWEEP_SECONDS`, in a thread."""
@@ -217,14 +227,6 @@ def _folder(record: Session) -> Path:
 
 def _inside(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
-
-
-def _age(path: Path) -> float:
-    """Seconds since it was written to; none where it is gone already."""
-    try:
-        return time.time() - path.lstat().st_mtime
-    except OSError:
-        return 0.0
 
 
 def _remove(home: Path) -> None:

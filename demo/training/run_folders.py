@@ -11,11 +11,13 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from facehub.errors import BadSetting, FaceHubError
 from facehub.files import write_atomic
+
+from ..ages import Ages
 
 MAX_RUNS = 50
 """Runs that are kept at a time, whatever their state."""
@@ -38,6 +40,7 @@ class RunFolders:
 
     root: Path
     keep_seconds: float
+    ages: Ages = field(default_factory=Ages)
 
     def create(self) -> str:
         """Make an empty run and return its key. When there are too many, the oldest idle one is deleted
@@ -78,8 +81,8 @@ class RunFolders:
 
     def delete_expired(self) -> None:
         """Delete the runs with which nobody went on, except those at work."""
-        for key in self.keys():
-            if time.time() - _changed(self.root / key / RECORD) > self.keep_seconds:
+        for key, age in self._ages().items():
+            if age > self.keep_seconds:
                 self._delete_idle(key)
 
     def locked(self, key: str) -> bool:
@@ -118,14 +121,15 @@ class RunFolders:
     def _delete_oldest(self) -> bool:
         """Delete one idle run: first those that were never started, then those that nobody touched for
         long."""
-        keys = self.keys()
+        keys, ages = self.keys(), self._ages()
         drafts = [key for key in keys if not self._started(key)]
-        left_alone = [
-            key
-            for key in keys
-            if key not in drafts and time.time() - _changed(self.root / key / RECORD) > PROTECTED_SECONDS
-        ]
+        left_alone = [key for key in keys if key not in drafts and ages.get(key, 0.0) > PROTECTED_SECONDS]
         return any(self._delete_idle(key) for key in [*drafts, *left_alone])
+
+    def _ages(self) -> dict[str, float]:
+        """For how long nobody went on with each run."""
+        ages = self.ages.look(self.root.glob(f"*/{RECORD}"))
+        return {record.parent.name: age for record, age in ages.items()}
 
     def _delete_idle(self, key: str) -> bool:
         try:

@@ -32,6 +32,11 @@ def uploaded(visits, content=b"pixels"):
     return path
 
 
+def later(seconds):
+    """The clock of a sweep so much later."""
+    return lambda: time.monotonic() + seconds
+
+
 def test_each_visitor_has_a_folder_nobody_can_guess(visits):
     one, again, other = visits.folder("one"), visits.folder("one"), visits.folder("other")
     assert one.parent == again.parent != other.parent
@@ -101,8 +106,10 @@ def test_what_is_no_upload_is_left_alone(visits, tmp_path_factory):
 
 
 def test_without_goodbye_age_takes_them(visits):
-    old, new = visits.folder("one"), visits.folder("other")
-    os.utime(old.parent, (0, time.time() - visits.keep_seconds - 1))
+    old = visits.folder("one")
+    visits.delete_expired()
+    visits.ages.clock = later(visits.keep_seconds + 1)
+    new = visits.folder("other")
     visits.delete_expired()
     assert not old.parent.exists()
     assert new.exists()
@@ -115,18 +122,39 @@ def test_a_caller_without_a_session_is_kept_apart(visits):
 
 
 def test_uploads_that_nobody_used_fall_to_age(visits):
-    old, new, broken, going = (
-        uploaded(visits, b"old"),
-        uploaded(visits, b"new"),
-        visits.cache / "tmpold",
-        visits.cache / "tmpnew",
-    )
+    broken, going = visits.cache / "tmpold", visits.cache / "tmpnew"
+    uploaded(visits, b"old")
+    visits.delete_expired()
+    visits.ages.clock = later(visits.keep_seconds - 100)
+    new = uploaded(visits, b"new")
     for file in (broken, going):
         file.write_bytes(b"half a photo")
-    os.utime(old, (0, time.time() - visits.keep_seconds - 1))
-    os.utime(broken, (0, time.time() - 121))
     visits.delete_expired()
-    assert files_in(visits.cache) == [going, new] or files_in(visits.cache) == [new, going]
+    visits.ages.clock = later(visits.keep_seconds + 100)
+    going.write_bytes(b"half a photo, and more")
+    visits.delete_expired()
+    assert sorted(files_in(visits.cache)) == sorted([going, new])
+
+
+@pytest.mark.parametrize("looked", [True, False], ids=["before the jump", "after it only"])
+def test_a_jump_of_the_clock_takes_nothing_that_is_in_use(visits, monkeypatch, looked):
+    """A clock that is set forward by a day made everything old at once: photos, results, half an upload."""
+    visits.delete_expired()
+    kept = [visits.folder("one"), uploaded(visits), visits.cache / "tmphalf"]
+    kept[2].write_bytes(b"half a photo")
+    if looked:
+        visits.delete_expired()
+    jumped = time.time() + 86_400
+    monkeypatch.setattr(time, "time", lambda: jumped)
+    visits.delete_expired()
+    assert all(file.exists() for file in kept)
+    visits.ages.clock = later(visits.keep_seconds + 1)
+    visits.delete_expired()
+    assert not any(file.exists() for file in kept)
+
+
+def test_no_sweep_by_the_wall_clock_runs_beside_ours(handlers):
+    assert build(handlers).delete_cache is None
 
 
 def test_who_left_takes_along_what_is_written_just_then(visits):

@@ -14,6 +14,11 @@ from ..conftest import CONSENT, eventually
 from .conftest import reaches
 
 
+def later(seconds):
+    """The clock of a sweep so much later."""
+    return lambda: time.monotonic() + seconds
+
+
 @pytest.mark.parametrize("key", ["", "x", "A" * 22, "../../../../etc/passwd", "..", "A" * 21 + "/"])
 def test_who_has_no_key_finds_nothing(jobs, ready, key):
     ready()
@@ -25,12 +30,28 @@ def test_who_has_no_key_finds_nothing(jobs, ready, key):
 def test_runs_that_were_left_alone_go_but_not_the_one_at_work(jobs, ready, gate):
     left, at_work, fresh = ready(), ready(), ready()
     jobs.start(at_work, "Zoë", CONSENT)
-    for key in (left, at_work):
-        os.utime(jobs.root / key / "run.json", (0, 0))
+    jobs.delete_expired()
+    jobs.folders.ages.clock = later(jobs.keep_seconds + 1)
+    jobs.folders.write(fresh, jobs.folders.open(fresh)[1])
     jobs.delete_expired()
     assert not (jobs.root / left).exists()
     assert (jobs.root / at_work).exists()
     assert (jobs.root / fresh).exists()
+
+
+def test_a_jump_of_the_clock_takes_no_run_that_this_page_saw(jobs, ready, monkeypatch):
+    key = ready()
+    jumped = time.time() + 7 * 86_400
+    monkeypatch.setattr(time, "time", lambda: jumped)
+    jobs.delete_expired()
+    assert (jobs.root / key).exists()
+
+
+def test_a_page_that_starts_again_deletes_what_was_left_alone_before(jobs, ready):
+    left, fresh = ready(), ready()
+    os.utime(jobs.root / left / "run.json", (0, 0))
+    again = Jobs(jobs.root, jobs.workspace.assets, jobs.estimate, train=jobs.workspace.commands["train"])
+    assert again.folders.keys() == [fresh]
 
 
 def test_nobody_else_on_this_machine_can_look(jobs, ready):
@@ -53,7 +74,6 @@ def test_a_run_that_was_started_stays_for_an_hour(jobs, ready, monkeypatch, gate
     jobs.start(started, "Zoë", CONSENT)
     jobs.stop(started)
     assert reaches(jobs, started, "stopped")
-    os.utime(jobs.root / started / "run.json", (time.time() - 600,) * 2)
     draft = jobs.create()
     newer = jobs.create()
     assert set(jobs.folders.keys()) == {started, newer}, "the draft went, though it is younger"
@@ -61,7 +81,7 @@ def test_a_run_that_was_started_stays_for_an_hour(jobs, ready, monkeypatch, gate
     jobs.delete(newer)
     with pytest.raises(Busy, match="too many unfinished trainings"):
         jobs.create()
-    os.utime(jobs.root / started / "run.json", (time.time() - 2 * 3600,) * 2)
+    jobs.folders.ages.clock = later(2 * 3600)
     assert jobs.folders.keys() == [started]
     assert jobs.folders.keys() != [jobs.create()]
     assert not (jobs.root / started).exists()
@@ -72,7 +92,7 @@ def test_the_run_at_work_never_goes(jobs, ready, monkeypatch, gate):
     key = ready()
     jobs.start(key, "Zoë", CONSENT)
     monkeypatch.setattr(run_folders, "MAX_RUNS", 1)
-    os.utime(jobs.root / key / "run.json", (0, 0))
+    jobs.folders.ages.clock = later(jobs.keep_seconds + 1)
     with pytest.raises(Busy, match="too many"):
         jobs.create()
     assert jobs.status(key).state == "running"
@@ -88,7 +108,7 @@ def test_two_pages_on_one_folder_train_a_run_once(jobs, ready, gate):
     for asked in (other.stop, other.delete):
         with pytest.raises(Busy, match="at work"):
             asked(key)
-    os.utime(jobs.root / key / "run.json", (0, 0))
+    other.folders.ages.clock = later(jobs.keep_seconds + 1)
     other.delete_expired()
     gate.step(6)
     assert reaches(jobs, key, "done")
