@@ -19,7 +19,7 @@ Plan = Mapping[int, str]
 """Name of the identity for each face, by the face's number: 0 is the largest. A face without a number
 stays."""
 
-PART = re.compile(r"\s*(\d{1,3})\s*(?:=\s*(\S.*?)\s*)?")
+NUMBER = re.compile(r"\d{1,3}")
 
 
 def make_plan(faces: str, identity: str, detections: Detections, limits: Limits) -> Plan:
@@ -40,14 +40,14 @@ def make_plan(faces: str, identity: str, detections: Detections, limits: Limits)
         return {0 if which == "largest" else int(which): identity}
     plan = {}
     for part in faces.split(","):
-        found = PART.fullmatch(part)
-        if not found:
+        number, equals, name = (text.strip() for text in part.partition("="))
+        if not NUMBER.fullmatch(number) or bool(equals) != bool(name):
             raise BadSetting(
                 f'Faces "{faces[:60]}" is no choice: use "all", "largest", or numbers and names, '
                 "as in 0=tom_cruise,2=will_smith."
             )
-        select_faces(detections, 1, int(found[1]))
-        plan[int(found[1])] = found[2] or identity
+        select_faces(detections, 1, int(number))
+        plan[int(number)] = name or identity
     limits.check_faces(len(plan), "all")
     return plan
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import re
+import string
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
@@ -23,8 +24,11 @@ NO_PICTURE = (
 )
 
 ADDRESS = re.compile(r"\s*[A-Za-z][\w.+-]{0,30}:")
-BASE64 = re.compile(r"[A-Za-z0-9+/\s]{64,}={0,2}\s*")
+BASE64 = re.compile(r"[A-Za-z0-9+/]{64,}={0,2}")
 """A picture's bytes are longer than that, and a path of ours holds a hyphen or a dot."""
+
+SPACES = dict.fromkeys(map(ord, string.whitespace))
+"""Dropped by `str.translate`, in linear time: a pattern that allows them holds the page up for hours."""
 
 PICTURE = {
     "type": "string",
@@ -96,10 +100,10 @@ async def picture_value(visit: Visit, given: dict[str, Any], name: str) -> dict[
             raise BadPhoto(NO_PICTURE.format(name=name))
     elif ADDRESS.match(text):
         raise BadPhoto(NO_FETCHING)
-    elif not BASE64.fullmatch(text):
+    elif not BASE64.fullmatch(text.translate(SPACES)):
         return file_value(text)
     try:
-        file = base64.b64decode("".join(text.split()), validate=True)
+        file = base64.b64decode(text.translate(SPACES), validate=True)
     except (binascii.Error, ValueError) as problem:
         raise BadPhoto(NO_PICTURE.format(name=name)) from problem
     kind = by_content(file[:16])

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import time
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from mcp.types import CallToolResult
 from demo.page import LAUNCH_OPTIONS, build
 from demo.server.limits import Limits
 from demo.server.middleware import launch_options
+from demo.server.tools import picture_value
 from demo.server.visit import Visit
 from facehub import image
 from facehub.image import read_statement
@@ -213,3 +215,12 @@ def test_a_caller_from_elsewhere_stays_one(client):
     assert asked_by == (client or ("", 0))
     assert sent[b"x-forwarded-for"] == b"1.2.3.4" and sent[b"host"] == b"localhost:1"
     assert b"cookie" not in sent
+
+
+@pytest.mark.parametrize("text", ["A" * 64 + " " * 4_000_000 + "!", "A " * 2_000_000 + "!"])
+def test_a_picture_of_white_space_is_looked_at_in_linear_time(text):
+    """A pattern that backtracked held the GIL, so the page of everybody, for hours at 16 MB."""
+    begun = time.thread_time()
+    value = asyncio.run(picture_value(None, {"picture": text}, "picture"))  # pyright: ignore[reportArgumentType]
+    assert value["path"] == text
+    assert time.thread_time() - begun < 4
