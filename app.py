@@ -46,6 +46,7 @@ from demo.handlers.train import TrainHandlers  # noqa: E402
 from demo.handlers.uploads import CREDITS, EXAMPLES  # noqa: E402
 from demo.handlers.video import MAX_SECONDS, VideoHandlers  # noqa: E402
 from demo.page import LAUNCH_OPTIONS, build  # noqa: E402
+from demo.server.bounded_log import bound_log  # noqa: E402
 from demo.server.hosts import Hosts  # noqa: E402
 from demo.server.middleware import launch_options  # noqa: E402
 from demo.server.sessions import OpenPages  # noqa: E402
@@ -108,4 +109,5 @@ if __name__ == "__main__":
     atexit.register(gc.freeze)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # end tidily, so that the uploads go
     limit_header_time()
+    bound_log()
     demo.launch(**LAUNCH_OPTIONS | launch_options(limits, uploads, Hosts.from_environment(os.environ), pages))
