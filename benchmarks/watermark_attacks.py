@@ -13,6 +13,7 @@ ATTACKS = {
     "crop": "10 % cropped",
     "screen": "screenshot",
     "light": "light and colour",
+    "platform": "1,080 px, JPEG 75",
     "webp": "WebP 50",
     "avif": "AVIF 30",
     "crop30": "30 % cropped",
@@ -28,6 +29,9 @@ ATTACKS = {
 ENCODED = {"jpeg": ("JPEG", 70), "webp": ("WEBP", 50), "avif": ("AVIF", 30)}
 """Attacks that are a format and its quality."""
 
+PLATFORM_PX, PLATFORM_QUALITY = 1080, 75
+"""Longer side that a platform shows, and its JPEG quality."""
+
 RESIZED = {"quarter": 0.25, "triple": 3.0}
 """Attacks that are a factor of the size."""
 
@@ -41,6 +45,10 @@ def attacked(photo: np.ndarray, attack: str, chance: random.Random) -> np.ndarra
     width, height = picture.size
     if attack in ENCODED:
         return _encoded(picture, *ENCODED[attack])
+    if attack == "platform":
+        scale = PLATFORM_PX / max(width, height)
+        size = (round(width * scale), round(height * scale))
+        return _encoded(picture.resize(size, Image.Resampling.LANCZOS), "JPEG", PLATFORM_QUALITY)
     if attack in RESIZED:
         size = (round(width * RESIZED[attack]), round(height * RESIZED[attack]))
         return np.array(picture.resize(size, Image.Resampling.BICUBIC))

@@ -65,7 +65,7 @@ LIMIT_BLOCK_PX = 8
 FULL_STRENGTH_PX = 300
 """A larger frame holds the pattern more often, and gets it fainter in proportion."""
 
-MIN_STRENGTH = 0.7
+MIN_STRENGTH = 0.9
 """But no fainter than this share."""
 
 BOUND = 3

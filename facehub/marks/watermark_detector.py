@@ -20,6 +20,7 @@ from jaxtyping import Complex64, Float, UInt8
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, max_pool1d, pad
 
+from ..types import Photos
 from . import message
 from .binding import content
 from .handling import Photo, handlings
@@ -43,6 +44,10 @@ SCALE_STEP = 0.004
 
 COARSE_STEP = 0.008
 """The same while the kind of handling is chosen."""
+
+ENLARGED_BELOW = 0.8
+"""A pattern of a smaller scale is read from the photo enlarged to the pattern's frame, because the window in
+which a photo is made even, and the map that the bound waves lie on, have their sizes there."""
 
 EVEN_PX = 15
 """Side of the window in which a photo is made even, px."""
@@ -125,12 +130,22 @@ def _upright(photo: UInt8[Tensor, "3 height width"], side_px: int, table: Waves)
     score, turn, weight = _aligned(best, table)
     if score < READ_THRESHOLD:
         return WatermarkDetection(score, None)
+    frame = [max(2, round(side / one)) for side, one in zip(even.shape, best.scale, strict=True)]
+    if max(best.scale) < ENLARGED_BELOW and max(frame) <= MAX_SIDE_PX:
+        photo = _bytes(interpolate(photo[None].float(), frame, mode="bicubic", antialias=True))[0]
+        even = _even(photo, MAX_SIDE_PX)
+        best = _exact(even, 1.0, table)
+        _, turn, weight = _aligned(best, table)
     shown = even * _content(photo, even, best.scale)
     laid = _values(shown, *(even.new_tensor([scale]) for scale in best.scale))[:, 0, 0]
     laid = whitened(laid, table.ring, table.member)
     plain, laid = ((values * turn)[table.pilots :] for values in (best.values, laid))
     read, fits = message.read(plain, laid, weight, table.plan)
     return WatermarkDetection(score, read, fits)
+
+
+def _bytes(photos: Tensor) -> Photos:
+    return photos.round().clamp(0, 255).to(torch.uint8)
 
 
 def _content(

@@ -38,6 +38,14 @@ def test_a_mark_that_was_copied_is_told(portraits, share):
         assert (found.payload, found.fits) == (MARK, False)
 
 
+def test_a_picture_made_small_is_still_its_own(examples):
+    """Read at its own size it was called another's: the map has spots of a size in the pattern's frame."""
+    photo = resized(image.read(examples / "london_012_03.jpg").photo, 720, 720)
+    for side in (180, 250):
+        found = detect(resized(embed(photo[None], [MARK])[0], side, side))
+        assert (found.payload, found.fits) == (MARK, True), side
+
+
 def test_check_says_marked_but_not_this_picture(astronaut, portraits, tmp_path):
     marked = image.read(image.encode(astronaut)).photo
     fake = copied(marked, astronaut, portraits[0], 1.0)

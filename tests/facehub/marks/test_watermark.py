@@ -25,10 +25,14 @@ def resized(photo: torch.Tensor, height: int, width: int) -> torch.Tensor:
     )
 
 
-def jpeg(photo: torch.Tensor, quality: int) -> torch.Tensor:
+def encoded(photo: torch.Tensor, format: str, quality: int) -> torch.Tensor:
     buffer = io.BytesIO()
-    image.to_pil(photo).save(buffer, "JPEG", quality=quality)
+    image.to_pil(photo).save(buffer, format, quality=quality)
     return image.from_pil(Image.open(buffer)).photo
+
+
+def jpeg(photo: torch.Tensor, quality: int) -> torch.Tensor:
+    return encoded(photo, "JPEG", quality)
 
 
 def turned(photo: torch.Tensor, degrees: float) -> torch.Tensor:
@@ -53,6 +57,7 @@ def marked(astronaut) -> torch.Tensor:
 ATTACKS = {
     "as it is": lambda p: p,
     "JPEG 70": lambda p: jpeg(p, 70),
+    "WebP 50": lambda p: encoded(p, "WEBP", 50),
     "half and back": lambda p: resized(resized(p, p.shape[1] // 2, p.shape[2] // 2), *p.shape[1:]),
     "a tenth cropped": lambda p: p[:, p.shape[1] // 15 :, : -(p.shape[2] // 10)],
     "another size, framed, JPEG 80": lambda p: jpeg(
@@ -142,6 +147,11 @@ def test_a_photo_shrunk_to_a_quarter_keeps_it(examples):
     photo = image.read(examples / "london_012_03.jpg").photo
     large = resized(photo, 800, 800)
     assert detect(resized(embed(large[None], [MARK])[0], 200, 200)).payload == MARK
+
+
+def test_a_portrait_keeps_it_in_avif_at_30(examples):
+    photo = resized(image.read(examples / "london_012_03.jpg").photo, 720, 720)
+    assert detect(encoded(embed(photo[None], [MARK])[0], "AVIF", 30)).payload == MARK
 
 
 def test_handled_photos_are_searched_only_when_asked(marked):
