@@ -11,7 +11,7 @@ from torch import Tensor
 from . import convolutional_code
 from .watermark import BITS, FrequencyPlan, Payload, payload
 
-FIT_SHARE = 0.35
+FIT_SHARE = 0.38
 """How strong the bound waves are beside the others where the mark fits its picture, at least."""
 
 OTHER_SHARE = 0.3
