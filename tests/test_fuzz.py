@@ -20,7 +20,7 @@ FEW = (
     | dict.fromkeys(
         ("config", "consent", "metrics", "header", "files", "withdrawals", "card", "compressed"), 60
     )
-    | dict.fromkeys(("packet", "checkpoint", "log", "consent_record"), 40)
+    | dict.fromkeys(("packet", "checkpoint", "log", "consent_record", "tool_picture"), 40)
 )
 """Inputs each; the first are the seeds as they are. `scripts/fuzz` feeds those that talk to a server, too."""
 

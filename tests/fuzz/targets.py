@@ -27,7 +27,7 @@ from facehub.video import reader as video
 from train.checkpoint import CHECKPOINT, LOG
 
 from . import hub, records, seeds
-from .page_targets import Run, calls, calls_seeds, uploads, uploads_seeds
+from .page_targets import Run, calls, calls_seeds, tool_picture, tool_picture_seeds, uploads, uploads_seeds
 
 REFUSALS = (FaceHubError, RequestError)
 
@@ -232,7 +232,7 @@ def pictures() -> dict[str, bytes]:
 
 
 TARGETS: dict[str, Target] = {
-    "picture": Target(always(picture), pictures, share=26),
+    "picture": Target(always(picture), pictures, share=25),
     "film": Target(always(film), films, share=8),
     "large": Target(always(picture), seeds.large, share=1, seconds=30, memory_mb=1500),
     "check": Target(always(check), lambda: seeds.marked() | seeds.polyglots(), share=8),
@@ -257,6 +257,7 @@ TARGETS: dict[str, Target] = {
     "checkpoint": Target(lambda: records.run_folder(CHECKPOINT), records.checkpoint_seeds, share=2),
     "log": Target(lambda: records.run_folder(LOG), records.log_seeds, share=1),
     "consent_record": Target(always(records.consent), records.consent_seeds, share=1),
+    "tool_picture": Target(always(tool_picture), tool_picture_seeds, share=1),
     "calls": Target(calls, calls_seeds, share=8, seconds=30),
     "uploads": Target(uploads, uploads_seeds, share=3),
 }
