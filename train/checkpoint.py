@@ -72,13 +72,19 @@ def read_state(file: pathlib.Path, device: torch.device, made: Callable[[dict], 
     except (
         RuntimeError,
         EOFError,
-        KeyError,
+        LookupError,
+        ArithmeticError,
+        AssertionError,
         TypeError,
         ValueError,
         AttributeError,
         pickle.UnpicklingError,
     ) as problem:
         if isinstance(problem, torch.OutOfMemoryError):
+            raise
+        raise _damaged(file) from problem
+    except OSError as problem:
+        if problem.errno != errno.EINVAL:  # a damaged file names places before its beginning
             raise
         raise _damaged(file) from problem
 

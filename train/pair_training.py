@@ -28,6 +28,7 @@ from .data.pairs import cut, outline_mask
 from .data.portraits import Portrait, evenly
 from .evaluation.outputs import outputs
 from .pair_loop import PairRun, PairTeachers, fit_pairs
+from .run import count
 from .until_good import CHECK_EVERY, Check, last_step
 
 FIRST_PREVIEW_S, PREVIEW_EVERY_S = 30.0, 60.0
@@ -155,7 +156,7 @@ def resume(run: PairRun, folder: pathlib.Path) -> list[dict]:
         if state.keys() != run.state().keys():
             raise KeyError("another way's state")
         run.load(state)
-        return run.step
+        return count(state, "step")
 
     step = read_state(file, run.device, loaded)
     return [row for row in read_log(folder / LOG) if row["step"] <= step]

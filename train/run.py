@@ -56,8 +56,8 @@ class Run:
         """The run of a checkpoint."""
         generator = to_device(Generator(state["size"]), device)
         run = cls(
-            stage=state["stage"],
-            step=state["step"],
+            stage=count(state, "stage"),
+            step=count(state, "step"),
             generator=generator,
             frozen=tuple(state.get("frozen", ())),
         )
@@ -100,6 +100,14 @@ def seeded(seed: int, make: Callable[[], Generator]) -> Generator:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make()
+
+
+def count(state: dict, name: str) -> int:
+    """A number of stages or steps in a checkpoint. Raises ValueError for anything else."""
+    value = state[name]
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{name} is no count")
+    return value
 
 
 def to_device(generator: Generator, device: torch.device) -> Generator:

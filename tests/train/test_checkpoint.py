@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from facehub.errors import BadIdentity, BadSetting
+from facehub.networks.generator import Generator
 from train import checkpoint
 from train.checkpoint import load_checkpoint, save_checkpoint
 from train.loop import fit
 from train.provenance import read_consent
+from train.run import Run
 
 from ..conftest import ROOT
 from .tiny import CONFIG, CPU, gallery, teachers
@@ -60,6 +62,26 @@ def test_a_cut_file_is_a_sentence(steps, tmp_path, name, share):
         assert load_checkpoint(tmp_path, CPU)[1] == []
         return
     with pytest.raises(BadSetting, match=rf"{name} is damaged .* start again"):
+        load_checkpoint(tmp_path, CPU)
+
+
+@pytest.mark.parametrize("name", ["stage", "step"])
+@pytest.mark.parametrize("value", [None, [0], -1, 1.5, True, "1"])
+def test_a_position_that_is_none_is_a_sentence(steps, tmp_path, name, value):
+    run, rows = steps
+    save_checkpoint(run, rows, tmp_path)
+    torch.save(run.state() | {name: value}, tmp_path / "checkpoint.pt")
+    with pytest.raises(BadSetting, match="damaged"):
+        load_checkpoint(tmp_path, CPU)
+
+
+@pytest.mark.parametrize("part", [slice(5000), slice(10_000, None)], ids=["beginning", "end"])
+def test_a_part_of_a_file_is_a_sentence(tmp_path, part):
+    """Found by scripts/fuzz: of these torch says "invalid argument" and "list index out of range"."""
+    save_checkpoint(Run(Generator(16)), [], tmp_path)
+    data = (tmp_path / "checkpoint.pt").read_bytes()
+    (tmp_path / "checkpoint.pt").write_bytes(data[part])
+    with pytest.raises(BadSetting, match="damaged"):
         load_checkpoint(tmp_path, CPU)
 
 
