@@ -7,9 +7,10 @@ docs/responsible-use.md.
 
 import io
 import os
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 
+import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
@@ -21,6 +22,10 @@ from .video.reader import Reader
 
 SAMPLED_FRAMES = 8
 """Frames of a video that are searched, from all over it."""
+
+AVERAGED_FRAMES = 64
+"""Frames of a video whose mean is searched where none of the others has a mark: the mark stands still, while
+the picture moves and each frame is compressed in its own way."""
 
 ENOUGH_MARKED_FRAMES = 2
 """After this many readable watermarks no more frames are searched."""
@@ -110,12 +115,34 @@ def check(source: str | os.PathLike | bytes) -> MarkReport:
 
 
 def check_video(path: str | os.PathLike) -> MarkReport:
-    """Read all marks of a video file; at most SAMPLED_FRAMES of its frames are searched. Raises BadVideo."""
+    """Read all marks of a video file; at most SAMPLED_FRAMES of its frames and the mean of AVERAGED_FRAMES
+    are searched. Raises BadVideo."""
     with Reader(path) as reader, open(path, "rb") as file:
-        every = max(1, (reader.info.frames or SAMPLED_FRAMES) // SAMPLED_FRAMES)
-        some = (shot.photo for index, shot in enumerate(reader) if index % every == 0)
-        layers = (_manifest(file, "video"), _statement(reader.xmp), _watermark(some, "video"))
-        return MarkReport(layers, "video")
+        frames = (shot.photo for shot in reader)
+        watermark = film_watermark(frames, reader.info.frames or SAMPLED_FRAMES)
+        return MarkReport((_manifest(file, "video"), _statement(reader.xmp), watermark), "video")
+
+
+def film_watermark(frames: Iterable[UInt8[Tensor, "3 height width"]], count: int) -> MarkFinding:
+    """The watermark of a film of about so many frames of one size."""
+    searched, averaged = (max(1, count // most) for most in (SAMPLED_FRAMES, AVERAGED_FRAMES))
+    total, number = torch.zeros(()), 0
+
+    def some() -> Iterator[UInt8[Tensor, "3 height width"]]:
+        nonlocal total, number
+        for index, frame in enumerate(frames):
+            if index % averaged == 0:
+                total, number = total + frame, number + 1
+            if index % searched == 0:
+                yield frame
+
+    found = _watermark(some(), "video")
+    if found.found or number < 2:
+        return found
+    together = _watermark([(total / number).round().to(torch.uint8)], "video", handled=False)
+    if not together.found:
+        return found
+    return replace(together, details=together.details | {"frames": f"the mean of {number}, and none alone"})
 
 
 def _manifest(file: bytes | io.BufferedIOBase, what: str = "picture") -> MarkFinding:
@@ -166,14 +193,16 @@ def _statement(packet: bytes | str | None) -> MarkFinding:
     )
 
 
-def _watermark(photos: Iterable[UInt8[Tensor, "3 height width"]], what: str = "picture") -> MarkFinding:
-    """Of one photo, or of some frames of a video."""
+def _watermark(
+    photos: Iterable[UInt8[Tensor, "3 height width"]], what: str = "picture", *, handled: bool = True
+) -> MarkFinding:
+    """Of one photo, or of some frames of a video. `handled`: the first is also looked for as mirrored, turned
+    or squeezed."""
     name, title = "watermark", "Invisible watermark"
     detections: list[watermark_detector.WatermarkDetection] = []
     for photo in photos:
         # a film was handled as a whole: one frame is enough to search for that
-        handled = not detections
-        detections.append(watermark_detector.detect(photo, handled=handled))
+        detections.append(watermark_detector.detect(photo, handled=handled and not detections))
         if sum(one.payload is not None for one in detections) >= ENOUGH_MARKED_FRAMES:
             break
     marked = sum(detection.present for detection in detections)

@@ -10,7 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from facehub import image
-from facehub.checker import check
+from facehub.checker import check, film_watermark
 from facehub.errors import BadPhoto
 from facehub.marks import xmp
 from facehub.marks.origin import Marks, Origin
@@ -67,6 +67,21 @@ def test_each_mark_alone_is_enough(astronaut):
     assert "not signed" in statement.layers[1].sentence
     pixels = check(image.encode(astronaut, format="BMP"))
     assert found(pixels) == {"manifest": False, "statement": False, "watermark": True}
+
+
+def test_a_film_is_read_from_the_mean_of_frames_that_are_too_faint_alone(astronaut):
+    """The picture moves and each frame has noise of its own, the mark stands still."""
+    noise = torch.Generator().manual_seed(3)
+    frames = []
+    for index in range(48):
+        moved = astronaut[:, 2 * index : 2 * index + 320, 60 + index : 60 + index + 400]
+        marked = image.with_marks(moved, None, Marks(), 0xC0FFEE42)[0]
+        noisy = marked + 95 * torch.randn(marked.shape, generator=noise)
+        frames.append(noisy.round().clamp(0, 255).to(torch.uint8))
+    found = film_watermark(iter(frames), len(frames))
+    assert found.details["watermark"] == "c0ffee42"
+    assert found.details["frames"] == "the mean of 48, and none alone"
+    assert not film_watermark(iter(frames[:1] * 8), 8).found
 
 
 def test_no_picture_is_a_sentence(tmp_path):
