@@ -24,18 +24,23 @@ def luma(rgb: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 1 h w"]:
     return torch.add(red * LUMA[0], green, alpha=LUMA[1]).add_(blue, alpha=LUMA[2])
 
 
-def gaussian(x: Float[Tensor, "n c h w"], sigma_px: Float[Tensor, " n"]) -> Float[Tensor, "n c h w"]:
+def gaussian(
+    x: Float[Tensor, "n c h w"], sigma_px: Float[Tensor, " n"], *, widest_px: float | None = None
+) -> Float[Tensor, "n c h w"]:
     """Convolve each face with a Gaussian of its own width, cut off at three deviations; the edge pixel is
     repeated beyond the edge.
+
+    `widest_px`: the largest of `sigma_px`, where it is known: a GPU need not be asked for it.
     """
+    widest_px = float(sigma_px.max()) if widest_px is None else widest_px
     for axis in (2, 3):
-        x = _along(x, sigma_px, axis)
+        x = _along(x, sigma_px, axis, widest_px)
     return x
 
 
-def _along(x: Tensor, sigma_px: Tensor, axis: int) -> Tensor:
+def _along(x: Tensor, sigma_px: Tensor, axis: int, widest_px: float) -> Tensor:
     """One axis by shifted sums: PyTorch's grouped convolutions take twice as long on a CPU."""
-    radius, length = max(1, math.ceil(3 * float(sigma_px.max()))), x.shape[axis]
+    radius, length = max(1, math.ceil(3 * widest_px)), x.shape[axis]
     offset = torch.arange(radius + 1, device=x.device, dtype=x.dtype)[:, None]
     kernel = (-0.5 * (offset / sigma_px.to(x).clamp(min=1e-3)).square()).exp()
     kernel = (kernel / (2 * kernel.sum(0) - kernel[0]))[:, :, None, None, None]

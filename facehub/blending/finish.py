@@ -13,6 +13,7 @@ from ..geometry import transform_points
 from ..types import Crops, Faces, Patch
 from .colour import apply_tint, estimate_tint, match_skin_chroma
 from .detail import detail_weight, sharpen_features, transfer_detail
+from .eyes_and_mouth import keep_eyes_and_mouth
 from .features import between_eyes, feature_distances, feature_mask
 
 OWN = (0.14, 0.12, 0.11, 0.10)
@@ -80,6 +81,8 @@ def _finish_patch(
     away = feature_distances(points, size)
     coloured = patch.mask * (1 - feature_mask(away, COLOURED, size))
     result = match_skin_chroma(result, patch.target, coloured, between_eyes(points))
+    if detail > 0:
+        result = keep_eyes_and_mouth(result, patch.target, patch.mask, points, detail=detail)
     amount = detail * detail_weight(crop_px(faces))
     if bool((amount > 0).any()):
         skin = patch.mask * (1 - feature_mask(away, OWN, size))

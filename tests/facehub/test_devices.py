@@ -116,12 +116,16 @@ READS = {
 }
 """What a swap of two faces reads of the GPU, by function: the answers here make it a small one."""
 
+EYES_AND_MOUTH = [[4.0, 5.0, 14.0, 9.0], [20.0, 5.0, 30.0, 9.0], [8.0, 20.0, 26.0, 28.0], [16.0] * 4]
+"""Boxes around both eyes and the mouth, and the distance between the eyes."""
+
 READS_OF_DETAIL = {
     "finish._finish_crop": [True] * FACES,  # whether the photo is finer than the crop
     "finish._finish_patch": [True] * FACES,
     "finish.own_rectangle": [some, 4, 35, some, 4, 35] * FACES,
     "filters.lowpass": [2.0, 2.0] * FACES,
-    "filters._along": [2.0] * 8 * FACES,
+    "filters.gaussian": [2.0] * 4 * FACES,
+    "eyes_and_mouth.keep_eyes_and_mouth": [EYES_AND_MOUTH] * FACES,
     "detail.transfer_detail": [2.0] * FACES,
     "colour.apply_tint": [True] * FACES,
 }
