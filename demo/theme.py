@@ -44,6 +44,7 @@ LAUNCH_OPTIONS = {
     "theme": THEME,
     "css_paths": Path(__file__).with_name("theme.css"),
     "js": Path(__file__).with_name("page.js").read_text(encoding="utf-8"),
+    "head": f"<script>{Path(__file__).with_name('answers.js').read_text(encoding='utf-8')}</script>",
     "footer_links": ["api"],
     "run_history": False,
 } | launch_options(Limits())

@@ -4,6 +4,7 @@ seen."""
 import builtins
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from selenium.common.exceptions import (  # noqa: E402
     ElementNotInteractableException,
     InvalidElementStateException,
     StaleElementReferenceException,
+    TimeoutException,
 )
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
@@ -66,9 +68,18 @@ class Visitor:
 
     def wait(self, condition: Callable, seconds: float = 60):
         """Return the condition's value once it is true. Elements that the page replaces meanwhile are found
-        again."""
+        again. A time-out says what the page says, and leaves a screenshot."""
         waiting = WebDriverWait(self.driver, seconds, poll_frequency=0.05, ignored_exceptions=list(PASSING))
-        return waiting.until(lambda _: condition())
+        try:
+            return waiting.until(lambda _: condition())
+        except TimeoutException as problem:
+            ARTEFACTS.mkdir(parents=True, exist_ok=True)
+            picture = ARTEFACTS / f"time-out-{time.time_ns()}.png"
+            self.driver.save_screenshot(str(picture))
+            says = self.driver.execute_script("return document.body.innerText")
+            errors = [entry["message"] for entry in self.driver.get_log("browser")]
+            problem.msg = f"{picture}; the page says {says!r}; its log {errors}"
+            raise
 
     def all(self, selector: str) -> list:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
