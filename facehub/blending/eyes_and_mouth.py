@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .features import between_eyes
-from .filters import gaussian, luma, masked_mean
+from .filters import lowpass, luma, masked_mean
 
 EYES = (tuple(range(36, 42)), tuple(range(42, 48)))
 """Landmarks around each eye's opening."""
@@ -99,7 +99,7 @@ def _window(box: list[float], margin: float, size: torch.Size) -> tuple[slice, s
 
 
 def _above(x: Float[Tensor, "1 c h w"], sigma_px: float) -> Float[Tensor, "1 c h w"]:
-    return x - gaussian(x, x.new_full((1,), sigma_px), widest_px=sigma_px)
+    return x - lowpass(x, sigma_px)
 
 
 def _new_mouth(

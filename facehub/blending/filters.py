@@ -24,23 +24,24 @@ def luma(rgb: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 1 h w"]:
     return torch.add(red * LUMA[0], green, alpha=LUMA[1]).add_(blue, alpha=LUMA[2])
 
 
-def gaussian(
-    x: Float[Tensor, "n c h w"], sigma_px: Float[Tensor, " n"], *, widest_px: float | None = None
-) -> Float[Tensor, "n c h w"]:
+Width = Float[Tensor, " n"] | float
+"""Deviation of a Gaussian: of each face, which a GPU is asked for, or one that is known."""
+
+
+def gaussian(x: Float[Tensor, "n c h w"], sigma_px: Width) -> Float[Tensor, "n c h w"]:
     """Convolve each face with a Gaussian of its own width, cut off at three deviations; the edge pixel is
     repeated beyond the edge.
-
-    `widest_px`: the largest of `sigma_px`, where it is known: a GPU need not be asked for it.
     """
-    widest_px = float(sigma_px.max()) if widest_px is None else widest_px
+    widest = sigma_px if isinstance(sigma_px, float) else float(sigma_px.max())
+    widths = x.new_full((len(x),), sigma_px) if isinstance(sigma_px, float) else sigma_px
     for axis in (2, 3):
-        x = _along(x, sigma_px, axis, widest_px)
+        x = _along(x, widths, axis, max(1, math.ceil(3 * widest)))
     return x
 
 
-def _along(x: Tensor, sigma_px: Tensor, axis: int, widest_px: float) -> Tensor:
+def _along(x: Tensor, sigma_px: Tensor, axis: int, radius: int) -> Tensor:
     """One axis by shifted sums: PyTorch's grouped convolutions take twice as long on a CPU."""
-    radius, length = max(1, math.ceil(3 * widest_px)), x.shape[axis]
+    length = x.shape[axis]
     offset = torch.arange(radius + 1, device=x.device, dtype=x.dtype)[:, None]
     kernel = (-0.5 * (offset / sigma_px.to(x).clamp(min=1e-3)).square()).exp()
     kernel = (kernel / (2 * kernel.sum(0) - kernel[0]))[:, :, None, None, None]
@@ -53,18 +54,20 @@ def _along(x: Tensor, sigma_px: Tensor, axis: int, widest_px: float) -> Tensor:
     return result
 
 
-def lowpass(x: Float[Tensor, "n c h w"], sigma_px: Float[Tensor, " n"]) -> Float[Tensor, "n c h w"]:
+def lowpass(x: Float[Tensor, "n c h w"], sigma_px: Width) -> Float[Tensor, "n c h w"]:
     """`gaussian`, made on a coarser grid where its width allows: near enough for looking (within 2 % of a
     step), at a cost that does not grow with it.
     """
-    step = max(1, int(float(sigma_px.min()) / FINEST_PX))
+    narrowest = sigma_px if isinstance(sigma_px, float) else float(sigma_px.min())
+    step = max(1, int(narrowest / FINEST_PX))
     if step == 1:
         return gaussian(x, sigma_px)
     height, width = x.shape[2:]
     whole = F.pad(x, (0, -width % step, 0, -height % step), mode="replicate")
     # Averaging over a step and interpolating between averages blur too: by a variance of about step² / 4.
-    left = (sigma_px.square() - step**2 / 4).clamp(min=0.01).sqrt() / step
-    small = gaussian(F.avg_pool2d(whole, step), left)
+    left = sigma_px * sigma_px - step**2 / 4
+    left = max(left, 0.01) ** 0.5 if isinstance(left, float) else left.clamp(min=0.01).sqrt()
+    small = gaussian(F.avg_pool2d(whole, step), left / step)
     return F.interpolate(small, scale_factor=float(step), mode="bilinear")[:, :, :height, :width]
 
 
