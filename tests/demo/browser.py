@@ -58,6 +58,15 @@ PASSING = (
 """Errors of an element that the page is still replacing or moving: find it again, and try again."""
 
 
+KEEP_MESSAGES = """
+window.messages = [];
+new MutationObserver(() => document.querySelectorAll('.toast-body').forEach(toast => {
+    if (!window.messages.includes(toast.innerText)) window.messages.push(toast.innerText);
+})).observe(document.body, {childList: true, subtree: true, characterData: true});
+"""
+"""What the page said, also after it is gone."""
+
+
 class Visitor:
     """A visitor in a browser. Every method finds its element and acts on it inside one retry."""
 
@@ -65,6 +74,7 @@ class Visitor:
         self.driver, self.url = driver, url
         driver.get(url)
         self.see("#go")
+        driver.execute_script(KEEP_MESSAGES)
 
     def wait(self, condition: Callable, seconds: float = 60):
         """Return the condition's value once it is true. Elements that the page replaces meanwhile are found
@@ -76,9 +86,9 @@ class Visitor:
             ARTEFACTS.mkdir(parents=True, exist_ok=True)
             picture = ARTEFACTS / f"time-out-{time.time_ns()}.png"
             self.driver.save_screenshot(str(picture))
-            says = self.driver.execute_script("return document.body.innerText")
+            says, said = self.driver.execute_script("return [document.body.innerText, window.messages]")
             errors = [entry["message"] for entry in self.driver.get_log("browser")]
-            problem.msg = f"{picture}; the page says {says!r}; its log {errors}"
+            problem.msg = f"{picture}; the page says {says!r}; its messages {said}; its log {errors}"
             raise
 
     def all(self, selector: str) -> list:
