@@ -50,7 +50,9 @@ def swap_tab(handlers: Handlers, page: gr.Blocks) -> SwapInputs:
     with gr.Tab("Swap a photo", id="swap"):
         shelf = gr.State(list(handlers.identities))
         call, mask = gr.Button(visible=False), gr.Image(label="Mask", visible=False)
-        remembered = gr.Textbox(label="Photo", visible=False)
+        remembered = gr.Textbox(
+            "", label="Photo", visible=False
+        )  # without a value it would change as the page opens, and the answer take away what was dropped
         remembered.preprocess = validators.text("The photo")
         ticket = gr.Number(0, label="Ticket", visible=False)
         ticket.preprocess = validators.number("The ticket", 0, 10**15, "that this page gave out")

@@ -59,6 +59,19 @@ def test_a_reload_keeps_an_uploaded_photo_and_the_identity(driver, handlers, swa
         assert not visitor.all("#photo img"), "a photo that was taken away stays away"
 
 
+def test_a_fresh_page_has_no_photo_to_bring_back(driver, handlers, photo, monkeypatch):
+    """The answer, no photo, came late on a busy machine, and took away what was dropped meanwhile."""
+    asked = []
+    monkeypatch.setattr(
+        Handlers, "restore_photo", lambda self, path, request=None: asked.append(path), raising=True
+    )
+    with served(build(handlers)) as address:
+        visitor = Visitor(driver, address)
+        visitor.upload(photo)
+        visitor.picture("#blended")
+    assert asked == []
+
+
 def test_strength_view_and_mask_follow_at_once(visitor, photo):
     visitor.upload(photo)
     full = visitor.picture("#blended")
