@@ -1,9 +1,9 @@
 """Colour of the new face: the photo decides for skin, the identity for irises and lips; a photo without
 colour keeps none.
 
-Skin: chroma below the size of a cheek is the photo's own, luma stays as it was cloned. The paper leaves
-colour to the light loss and to cloning; a membrane only takes over what the photo shows around the mask, so
-a network that paints an orange face keeps it orange in the middle. Photos with one tint (gray, sepia):
+Skin: chroma coarser than a cheek is the photo's own, finer chroma is held back, luma stays as it was cloned.
+The paper leaves colour to the light loss and to cloning; a membrane only takes over what the photo shows
+around the mask, so a network that paints an orange face keeps it orange in the middle. Photos with one tint (gray, sepia):
 colour is a function of luma there, `Tint`, measured on the crop and put on the result.
 """
 
@@ -20,6 +20,10 @@ SPREAD = 0.2
 """Deviation of the Gaussian that tells a skin's colour from its details, in units of the distance between
 the eyes.
 """
+
+FINE_CHROMA = 0.3
+"""Share that stays of the new face's finer chroma on skin. A network paints rims and patches of another hue
+more often than skin has them; what is skin's own is in luma."""
 
 COARSE_PX = 64
 """Longer side of the grid on which colours are averaged."""
@@ -48,8 +52,8 @@ def match_skin_chroma(
     skin: Float[Tensor, "faces 1 h w"],
     between_px: Float[Tensor, " faces"],
 ) -> Float[Tensor, "faces 3 h w"]:
-    """Give the result's skin the target's low-frequency chroma; luma stays. `skin` weighs pixels,
-    `between_px` is the distance between the eyes.
+    """Give the result's skin the target's low-frequency chroma, and of its own finer chroma a share
+    (`FINE_CHROMA`); luma stays. `skin` weighs pixels, `between_px` is the distance between the eyes.
 
     A darker face gets a little less chroma (`SHADED`).
     """
@@ -60,11 +64,12 @@ def match_skin_chroma(
     )
     low = masked_lowpass(torch.cat([ours, theirs], 1), weight, between_px * SPREAD / step)
     (ours, theirs), (bright, dark) = low.split(3, 1), map(luma, low.split(3, 1))
-    change = (theirs - dark) * (bright / dark.clamp(min=0.02)).clamp(*RELATIVE) ** SHADED - (ours - bright)
-    size = (step * change.shape[2], step * change.shape[3])
-    return torch.addcmul(
-        result, skin, F.interpolate(change, size=size, mode="bilinear")[:, :, :height, :width]
-    )
+    new = (theirs - dark) * (bright / dark.clamp(min=0.02)).clamp(*RELATIVE) ** SHADED
+    coarse = new - FINE_CHROMA * (ours - bright)
+    size = (step * coarse.shape[2], step * coarse.shape[3])
+    change = F.interpolate(coarse, size=size, mode="bilinear")[:, :, :height, :width]
+    change = change.sub(result - luma(result), alpha=1 - FINE_CHROMA)
+    return torch.addcmul(result, skin, change)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from facehub.blending.colour import SHADED, apply_tint, estimate_tint, match_skin_chroma
+from facehub.blending.colour import FINE_CHROMA, SHADED, apply_tint, estimate_tint, match_skin_chroma
 from facehub.blending.filters import luma
 
 SKIN, ORANGE = torch.tensor([0.80, 0.62, 0.52]), torch.tensor([0.85, 0.55, 0.25])
@@ -47,11 +47,13 @@ def test_what_is_not_skin_stays_and_is_not_looked_at():
     assert (made - flat(SKIN))[..., :28, :].abs().max() < 0.02
 
 
-def test_fine_colour_of_the_new_face_stays():
-    """Freckles of the identity: finer than what is balanced."""
+def test_fine_light_of_the_new_face_stays_and_fine_colour_is_held_back():
+    """Freckles of the identity: finer than what is balanced. Rims of another hue are no skin's."""
     fine = 0.04 * torch.tensor([1.0, -0.4, -0.3]).view(1, 3, 1, 1) * (torch.arange(70) % 2 * 2 - 1)
     made = match_skin_chroma(flat(SKIN) + fine, flat(SKIN), everywhere(), torch.tensor([60.0]))
-    assert torch.allclose(made, flat(SKIN) + fine, atol=0.01)
+    kept = luma(fine) + FINE_CHROMA * (fine - luma(fine))
+    assert torch.allclose(made, flat(SKIN) + kept, atol=0.01)
+    assert not torch.allclose(made, flat(SKIN) + luma(fine), atol=0.005), "some of it stays"
 
 
 def colourful() -> torch.Tensor:
