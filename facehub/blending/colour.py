@@ -3,8 +3,8 @@ colour keeps none.
 
 Skin: chroma coarser than a cheek is the photo's own, finer chroma is held back, luma stays as it was cloned.
 The paper leaves colour to the light loss and to cloning; a membrane only takes over what the photo shows
-around the mask, so a network that paints an orange face keeps it orange in the middle. Photos with one tint (gray, sepia):
-colour is a function of luma there, `Tint`, measured on the crop and put on the result.
+around the mask, so a network that paints an orange face keeps it orange in the middle. Photos with one tint
+(gray, sepia): colour is a function of luma there, `Tint`, measured on the crop and put on the result.
 """
 
 from dataclasses import dataclass
