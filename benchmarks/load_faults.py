@@ -40,7 +40,9 @@ def half_requests(url: str, count: int, seconds: float) -> float:
     with contextlib.ExitStack() as stack:
         for _ in range(count):
             with contextlib.suppress(OSError):
-                one = stack.enter_context(socket.create_connection((place.hostname, place.port), 5))
+                one = stack.enter_context(
+                    socket.create_connection((place.hostname or "", place.port or 80), 5)
+                )
                 one.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -101,14 +103,17 @@ def main() -> int:
             first_answer(url, [name], face)
             _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # our own; the page keeps its usual one
-            record = {"longest_wait_s": half_requests(url, arguments.half, arguments.seconds)}
+            record: dict[str, float] = {
+                "longest_wait_s": half_requests(url, arguments.half, arguments.seconds)
+            }
             record["log_bytes"] = wrong_requests(url, arguments.wrong, log)
             before = memory_mb(process)
-            refused = swap_large(url, name, large_photo(face), arguments.large)
+            said = swap_large(url, name, large_photo(face), arguments.large)
             time.sleep(5)
             record |= {"memory_before_mb": before, "memory_left_mb": memory_mb(process) - before}
-            record |= {"refused": [sentence for sentence in refused if sentence]}
-            record |= {"tracebacks": log.read_text().count("Traceback")}
+            record |= {"refused": sum(map(bool, said)), "tracebacks": log.read_text().count("Traceback")}
+    for sentence in filter(None, said):
+        print("refused:", sentence)
     for key, value in record.items():
         print(f"{key.replace('_', ' '):20} {value if not isinstance(value, float) else round(value, 2)}")
     if arguments.json:
