@@ -158,7 +158,7 @@ class Page:
 def click_page(page: Page, uploaded: dict[str, Any], name: str) -> dict[str, float]:
     """Milliseconds from choosing an identity to the slider's pictures, the photo being known."""
     taken: dict[str, float] = {}
-    timed(lambda: page.ask("begin_show_identity"), taken, "clear")
+    timed(lambda: page.ask("begin_show_identity", 0), taken, "clear")
     settings = [uploaded, name, 1.0, "all", "learned", "photo", 0]
     pair = timed(lambda: page.ask("show_identity", *settings), taken, "call")[0]
     timed(lambda: [page.visitor.file(one) for one in pair], taken, "download")

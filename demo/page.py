@@ -136,6 +136,7 @@ def build(
             wanted,
             api_visibility="private",
             concurrency_id="hub",
+            show_progress="minimal",
             show_progress_on=chosen.cards,
         )
         brought(opened)

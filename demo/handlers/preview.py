@@ -41,6 +41,8 @@ class Preview(NamedTuple):
     raw: Any
     blended: Any
     notes: Any
+    ticket: Any
+    """Which choice this answers."""
 
 
 class DetailsFold(NamedTuple):
@@ -51,7 +53,7 @@ class DetailsFold(NamedTuple):
     timetable: str
 
 
-NOTHING_NEW = Preview(*(gr.skip(),) * 5)
+NOTHING_NEW = Preview(*(gr.skip(),) * 6)
 
 
 class OutOfDateError(Exception):
@@ -65,10 +67,10 @@ class PreviewHandlers:
         self.handlers = handlers
 
     @as_user_error
-    def begin(self, request: gr.Request | None = None) -> tuple:
-        """Make earlier requests of this session out of date, and clear their pictures."""
-        ticket = self.handlers.cache.next_ticket(session_of(request))
-        return ticket, None, None, None, None, "", [], None, "", gr.Accordion(open=False)
+    def begin(self, ticket: float | int, request: gr.Request | None = None) -> tuple:
+        """Make earlier choices of this session out of date, and clear their pictures."""
+        self.handlers.cache.note_ticket(session_of(request), int(ticket))
+        return None, None, None, None, "", [], None, "", gr.Accordion(open=False)
 
     @as_user_error
     def find_faces(
@@ -127,7 +129,7 @@ class PreviewHandlers:
             if cache.is_current(session, int(ticket)):
                 raise
             return NOTHING_NEW  # what is wrong with a photo that is no longer there, nobody asked
-        return Preview(pair, original, raw, blended, results.format_notes(swapped.notes))
+        return Preview(pair, original, raw, blended, results.format_notes(swapped.notes), int(ticket))
 
     @as_user_error
     def show_when_ready(
@@ -161,7 +163,8 @@ class PreviewHandlers:
         label: bool = True,
         request: gr.Request | None = None,
     ) -> tuple[Any, Any]:
-        """Show the same swap at another strength, or closer. Nothing is computed again but the mixing."""
+        """Show the same swap at another strength, or closer. Nothing is computed again but the mixing; a
+        choice that came meanwhile has its own pictures."""
         session = session_of(request)
         if not photo or not identity:
             return gr.skip(), gr.skip()
@@ -171,7 +174,9 @@ class PreviewHandlers:
         folder = self.handlers.visits.folder(session)
         blended = self._blended(work, swapped, strength, folder / "blended", marks)
         pictures = (self._original(work, folder), blended)
-        return self._pair(work, swapped, strength, view, folder, pictures, marks), blended
+        pair = self._pair(work, swapped, strength, view, folder, pictures, marks)
+        current = self.handlers.cache.is_current(session, int(ticket))
+        return (pair, blended) if current else (gr.skip(), gr.skip())
 
     @as_user_error
     def details(

@@ -86,13 +86,13 @@ class SessionCache:
             self._works.pop(session or "", None)
             self._tickets.pop(session or "", None)
 
-    def next_ticket(self, session: str | None) -> int:
-        """Number of a new request of this session; it makes earlier ones out of date."""
+    def note_ticket(self, session: str | None, ticket: int) -> None:
+        """Note the number of a session's new choice: it makes those with smaller numbers out of date."""
         with self._lock:
-            ticket = self._tickets[session or ""] = self._tickets.get(session or "", 0) + 1
-            return ticket
+            if session:
+                self._tickets[session] = max(self._tickets.get(session, 0), ticket)
 
     def is_current(self, session: str | None, ticket: int) -> bool:
-        """Whether no newer request came from this session. Always true for 0 and for callers without a
+        """Whether no newer choice came from this session. Always true for 0 and for callers without a
         session."""
-        return not session or not ticket or self._tickets.get(session, 0) == ticket
+        return not session or not ticket or ticket >= self._tickets.get(session, 0)

@@ -7,6 +7,7 @@ import gradio as gr
 from ..handlers.check import Checks
 from ..handlers.swap import Handlers
 from ..server import validators
+from .scripts import GO_TO_JS
 
 INTRODUCTION = """
 Was a picture or a video made or changed with AI? What comes from this page says so in several ways, what
@@ -28,6 +29,7 @@ def check_tab(handlers: Handlers) -> None:
                     image_mode=None,
                     sources=["upload", "clipboard"],
                     height=360,
+                    placeholder="Drop a picture here, or click to choose one",
                     buttons=[],
                     alt_text="The picture to check",
                     elem_id="checked",
@@ -49,7 +51,8 @@ def check_tab(handlers: Handlers) -> None:
         record = gr.JSON(visible=False)
     checks = Checks(handlers)
     asking = {"concurrency_id": "check", "concurrency_limit": 1, "show_progress_on": told}
-    go.click(checks.check, picture, [told, record], api_name="check", **asking)
+    asked = go.click(checks.check, picture, [told, record], api_name="check", **asking)
+    asked.success(None, js=GO_TO_JS % ("false", "#report", ".verdict"))
     film.upload(
         checks.check_video,
         film,

@@ -9,8 +9,9 @@ from ..handlers.hub import HubHandlers, IdentityDetails
 from ..server import validators
 from ..views.html import BASIS
 from .inputs import AT_ONCE, gallery
+from .scripts import GO_TO_JS
 
-SORT_CHOICES = [("Most downloads", "downloads"), ("Newest", "last_modified")]
+SORT_CHOICES = [("Most popular", "downloads"), ("Newest", "last_modified")]
 
 BASIS_CHOICES = [("Any", ""), *((meaning, name) for name, meaning in BASIS.items())]
 
@@ -27,11 +28,6 @@ NONE_CHOSEN = (
 
 CLEAR_DETAILS_JS = f"() => ['', {json.dumps(NONE_CHOSEN)}, [], '']"
 """A new search leaves nothing of the face that was chosen before."""
-
-SCROLL_TO_DETAILS_JS = (
-    "() => { document.querySelector('#details').scrollIntoView({behavior: 'smooth', block: 'nearest'}) }"
-)
-"""On a phone, what is known of a face lies below all that were found."""
 
 
 class HubChoice(NamedTuple):
@@ -50,7 +46,8 @@ def hub_tab(hub: HubHandlers, *, login: bool = False) -> HubChoice:
         gr.Markdown(HINT, elem_classes="hint")
         with gr.Row(equal_height=True, elem_id="searching"):
             text = gr.Textbox(
-                placeholder="A name, or nothing for the most popular",
+                label="Search the hub by name",
+                placeholder="Search by name",
                 show_label=False,
                 max_lines=1,
                 scale=4,
@@ -103,7 +100,7 @@ def hub_tab(hub: HubHandlers, *, login: bool = False) -> HubChoice:
     clicked = cards.select(
         hub.choose, names, looked, api_visibility="private", concurrency_id="hub", show_progress_on=about
     )
-    clicked.success(None, js=SCROLL_TO_DETAILS_JS)
+    clicked.success(None, js=GO_TO_JS % ("false", "#details", ".details"))
     clicked.failure(no_details, None, looked, api_visibility="private", **AT_ONCE)
     return HubChoice(name, use)
 

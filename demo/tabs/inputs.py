@@ -35,15 +35,18 @@ element.addEventListener('change', event => {
 });
 element.addEventListener('input', event => {
     if (!event.target.classList.contains('find')) return;
-    const words = event.target.value.toLowerCase();
-    for (const card of element.querySelectorAll('.card'))
-        card.hidden = !card.textContent.toLowerCase().includes(words);
+    const [words, basis] = [...element.querySelectorAll('.find')].map(field => field.value);
+    const cards = [...element.querySelectorAll('.card')];
+    for (const card of cards)
+        card.hidden = !card.textContent.toLowerCase().includes(words.trim().toLowerCase())
+            || Boolean(basis && card.dataset.basis !== basis);
+    element.querySelector('.nothing').hidden = cards.some(card => !card.hidden);
 });
 watch('value', () => element.querySelectorAll('input[type=radio]').forEach(radio => {
     radio.checked = radio.hasAttribute('checked');
 }));
 """
-"""Reports which card was chosen, and filters the cards by the search field."""
+"""Reports which card was chosen, and narrows the cards to those that are searched for."""
 
 CHOICE_JS = "() => window.facehub.choice"
 

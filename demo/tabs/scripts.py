@@ -38,11 +38,40 @@ REMEMBER_PHOTO_JS = """(photo) => photo?.path
     ? sessionStorage.setItem('facehub-photo', photo.path) : sessionStorage.removeItem('facehub-photo')"""
 REMEMBERED_PHOTO_JS = "() => sessionStorage.getItem('facehub-photo') ?? ''"
 
-SHOW_RESULT_JS = """() => {
-    if (innerWidth <= 640 && document.querySelector('#before-after img'))
-        document.querySelector('#before-after').scrollIntoView({block: 'start',
-            behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth'});
+BEGIN_JS = """() => {
+    const shared = window.facehub = window.facehub ?? {};
+    document.querySelectorAll('#stage, #pictures, #how').forEach(part => { part.dataset.stale = ''; });
+    return shared.ticket = Math.max(Date.now(), (shared.ticket ?? 0) + 1);
 }"""
+"""Hides the pictures of the choice before at once, and gives the new choice its ticket. Tickets are the
+browser's: answers of the server can overtake each other."""
+
+NEWEST_JS = "(...values) => { values[%d] = window.facehub?.ticket ?? 0; return values; }"
+"""Puts the newest ticket in its place among the inputs."""
+
+FRESH_JS = """(ticket) => {
+    if (ticket < (window.facehub?.ticket ?? 0)) return;
+    document.querySelectorAll('#stage, #pictures, #how').forEach(part => { delete part.dataset.stale; });
+}"""
+"""Shows the pictures of the newest choice."""
+
+GO_TO_JS = """() => {
+    if (%s) return;
+    const place = document.querySelector('%s'), calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    const go = () => {
+        if (!place.matches(':has(%s)')) return false;
+        const block = innerWidth > 640 ? 'nearest' : 'start';
+        place.scrollIntoView({block, behavior: calm ? 'auto' : 'smooth'});
+        return true;
+    };
+    if (go()) return;
+    const coming = new MutationObserver(() => { if (go()) coming.disconnect(); });
+    coming.observe(place, {childList: true, subtree: true});
+}"""
+"""Goes to a place once it holds what was asked for, which is drawn after its event. To fill in: when to stay,
+the place, and what it will hold."""
+
+SHOW_RESULT_JS = GO_TO_JS % ("innerWidth > 640", "#before-after", "img")
 """On a phone the result is below the photo: go there."""
 
 DOWNLOAD_JS = """(file) => {

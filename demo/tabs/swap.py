@@ -27,9 +27,12 @@ from .inputs import (
 )
 from .scripts import (
     ADDRESS_JS,
+    BEGIN_JS,
     DOWNLOAD_JS,
     EXAMPLES_JS,
     FACES_JS,
+    FRESH_JS,
+    NEWEST_JS,
     REMEMBER_PHOTO_JS,
     REMEMBERED_PHOTO_JS,
     SHOW_RESULT_JS,
@@ -56,14 +59,16 @@ def swap_tab(handlers: Handlers, page: gr.Blocks) -> SwapInputs:
         remembered.preprocess = validators.text("The photo")
         ticket = gr.Number(0, label="Ticket", visible=False)
         ticket.preprocess = validators.number("The ticket", 0, 10**15, "that this page gave out")
+        answered = gr.Number(0, label="Answered", visible=False)
         with gr.Row(elem_id="stage"):
-            with gr.Column(min_width=300, scale=5, elem_id="choices"):
+            with gr.Column(min_width=300, scale=6, elem_id="choices"):
                 photo = gr.Image(
                     label="Your photo",
                     type="filepath",
                     image_mode=None,
                     sources=["upload", "clipboard", "webcam"],
                     height=240,
+                    placeholder="Drop a photo here, or click to choose one",
                     buttons=[],
                     alt_text="The photo whose faces will be swapped",
                     elem_id="photo",
@@ -139,16 +144,24 @@ def swap_tab(handlers: Handlers, page: gr.Blocks) -> SwapInputs:
         batch_fold(handlers, inputs)
 
     shown = [before_after, original, raw, blended, notes]
-    cleared = [ticket, *shown, steps, landmarks, timetable, how]
+    cleared = [*shown, steps, landmarks, timetable, how]
     running = {"concurrency_id": DEVICE_QUEUE, "concurrency_limit": 1, "show_progress_on": before_after}
     link = PRIVATE | EVERY_TIME
     settings = [photo, own.name, strength, faces, masker, view, ticket, *label]
+    newest = NEWEST_JS % settings.index(ticket)
 
-    def rerun(event: Dependency, handler=previews.show_when_ready, name: str = "show") -> None:
-        """Clear what the earlier choice gave, swap anew, and go to the result."""
-        begun = event.then(previews.begin, None, cleared, api_name=f"begin_{name}", **link, **AT_ONCE)
-        done = begun.then(handler, settings, shown, api_name=name, **link, **running)
-        done.success(None, js=SHOW_RESULT_JS)
+    def show(event: Dependency, name: str, handler=previews.show_when_ready) -> None:
+        """Swap anew, and go to the result."""
+        done = event.then(handler, settings, [*shown, answered], api_name=name, js=newest, **link, **running)
+        done.success(None, answered, None, js=FRESH_JS).then(None, js=SHOW_RESULT_JS)
+        done.failure(None, ticket, None, js=f"() => ({FRESH_JS})(Infinity)")
+
+    def rerun(event: Dependency, name: str, handler=previews.show_when_ready) -> None:
+        """Clear what the earlier choice gave, then show the new one."""
+        begun = event.then(
+            previews.begin, ticket, cleared, api_name=f"begin_{name}", js=BEGIN_JS, **link, **AT_ONCE
+        )
+        show(begun, name, handler)
 
     photo.upload(handlers.accept_upload, photo, photo, api_name="take_in", **UNDOCUMENTED, **AT_ONCE).failure(
         None, js="() => null", outputs=photo
@@ -167,34 +180,33 @@ def swap_tab(handlers: Handlers, page: gr.Blocks) -> SwapInputs:
     remembered.change(  # an answer of None would clear what a visitor chose meanwhile
         handlers.restore_photo, remembered, photo, api_name="restore_photo", **PRIVATE, **AT_ONCE
     )
-    cleared_first = photo.change(previews.begin, None, cleared, api_name="begin_photo", **link, **AT_ONCE)
+    cleared_first = photo.change(
+        previews.begin, ticket, cleared, api_name="begin_photo", js=BEGIN_JS, **link, **AT_ONCE
+    )
     found = cleared_first.then(
         previews.find_faces,
         [photo, shelf, ticket],
         [picker, faces],
         api_name="find_faces",
+        js=NEWEST_JS % 2,
         concurrency_limit=None,
         show_progress_on=before_after,
         **link,
     )
-    found.then(previews.show_when_ready, settings, shown, api_name="show_photo", **link, **running).success(
-        None, js=SHOW_RESULT_JS
-    )
-    rerun(picker.select(None, None, faces, js="() => window.facehub.faces"), name="show_faces")
-    described = own.name.change(
-        handlers.describe, own.name, introduced, api_name="introduce", **UNDOCUMENTED, **AT_ONCE
-    )
-    own.name.change(None, own.name, None, js=ADDRESS_JS)
-    rerun(described, name="show_identity")
+    show(found, "show_photo")
+    rerun(picker.select(None, None, faces, js="() => window.facehub.faces"), "show_faces")
+    own.name.change(handlers.describe, own.name, introduced, api_name="introduce", **UNDOCUMENTED, **AT_ONCE)
+    rerun(own.name.change(None, own.name, None, js=ADDRESS_JS), "show_identity")
     for number, box in enumerate([masker, *label]):
-        rerun(box.change(None, None, None, js="() => null"), name=f"show_setting_{number}")
-    rerun(go.click(None, None, None, js="() => null"), previews.show, "show_clicked")
+        rerun(box.change(None, None, None, js="() => null"), f"show_setting_{number}")
+    rerun(go.click(None, None, None, js="() => null"), "show_clicked", previews.show)
     gr.on(
         [strength.change, view.change],
         previews.adjust,
         settings,
         [before_after, blended],
         api_name="adjust",
+        js=newest,
         trigger_mode="always_last",
         concurrency_id=DEVICE_QUEUE,
         concurrency_limit=1,

@@ -49,7 +49,7 @@ class Card(NamedTuple):
     name: str
     title: str
     facts: tuple[str, ...]
-    """One line each."""
+    """One line each; the first is the basis of use."""
     picture: str
     """A data URL: before and after, side by side."""
 
@@ -65,9 +65,9 @@ def quality(one: Identity) -> float:
 
 def identity_card(one: Identity, samples: Sequence[str], index: int) -> Card:
     """The card of one identity. `index`: its place, so that neighbours show different samples."""
-    facts = [f"{SHORT_BASIS[one.consent['basis']]} · {one.size}\u00a0px"]
+    facts = [SHORT_BASIS[one.consent["basis"]], f"{one.size}\u00a0px"]
     if measured := quality(one):
-        facts.append(f"recognised in {measured:.0%}")
+        facts.append(f"{measured:.0%} recognised")
     if one.repo:
         facts.append(one.repo)
     picture = sample_picture(samples[index % len(samples)]) if samples else ""
@@ -77,13 +77,10 @@ def identity_card(one: Identity, samples: Sequence[str], index: int) -> Card:
 def identity_cards(options: Sequence[tuple[str, Card]], chosen: str, group: str) -> str:
     """A group of radio buttons, one card each. `options`: the value and the card. `group`: unique on the
     page."""
-    search = (
-        '<input type="search" class="find" aria-label="Search identities" placeholder="Search identities">'
-        if len(options) >= SEARCH_FROM
-        else ""
-    )
+    search = _search([card.facts[0] for _, card in options]) if len(options) >= SEARCH_FROM else ""
     rows = "".join(
-        f'<label class="card"><input type="radio" name="{group}" value="{html.escape(name, quote=True)}"'
+        f'<label class="card" data-basis="{card.facts[0]}">'
+        f'<input type="radio" name="{group}" value="{html.escape(name, quote=True)}"'
         f"{' checked' if name == chosen else ''}>"
         f"{_image(card.picture, f'{card.title}: before and after')}"
         f"<b>{html.escape(card.title)}</b>"
@@ -107,23 +104,38 @@ def example_buttons(files: Sequence[Path]) -> str:
 
 
 def face_picker(faces: Sequence[UInt8[Tensor, "3 _ _"]], identities: Sequence[tuple[str, str]]) -> str:
-    """For each found face a check box that includes it, and a menu for an identity of its own."""
+    """For each found face a check box that includes it, and a menu for an identity of its own. A photo with
+    one face leaves nothing to choose."""
     menu = "".join(
         f'<option value="{html.escape(name, quote=True)}">{html.escape(title)}</option>'
         for title, name in identities
     )
+    pictures = [_image(_data_url(_square(face, FACE_PX)), f"Face {n}") for n, face in enumerate(faces)]
     rows = "".join(
         f'<div class="face"><label><input type="checkbox" data-face="{number}" checked>'
-        f"{_image(_data_url(_square(face, FACE_PX)), f'Face {number}')}<span>Face {number}</span></label>"
+        f"{picture}<span>Face {number}</span></label>"
         f'<select data-face="{number}" aria-label="Identity of face {number}">'
-        f'<option value="">As chosen</option>{menu}</select></div>'
-        for number, face in enumerate(faces)
+        f'<option value="">As chosen above</option>{menu}</select></div>'
+        for number, picture in enumerate(pictures)
     )
-    count = "1 face found" if len(faces) == 1 else f"{len(faces)} faces found: click to include or leave out"
+    count = f"{len(faces)} faces found: leave some out, or give each its own identity"
+    if len(faces) == 1:
+        count, rows = "1 face found", f'<div class="face">{pictures[0]}</div>'
     return (
         f'<fieldset class="faces"><legend>{count}</legend><div class="row">{rows}</div></fieldset>'
         if rows
         else ""
+    )
+
+
+def _search(bases: Sequence[str]) -> str:
+    """A field that narrows the cards to some names, and a menu that narrows them to one basis of use."""
+    options = "".join(f'<option value="{basis}">{basis}</option>' for basis in dict.fromkeys(bases))
+    return (
+        '<div class="narrow"><input type="search" class="find" aria-label="Search identities" '
+        'placeholder="Search identities"><select class="find" aria-label="Basis of use">'
+        f'<option value="">Any basis</option>{options}</select></div>'
+        '<p class="nothing" role="status" hidden>No identity here is like that.</p>'
     )
 
 

@@ -109,7 +109,7 @@ def training_duration(estimate: TimeEstimate, cores: int | None) -> str:
             "How long it takes on this machine’s GPU has not been measured; the time left is shown once "
             "it is under way."
         )
-    counted = f" This one has {cores}." if cores else ""
+    counted = f" This machine has {cores}." if cores else ""
     return (
         "On two cores of this kind of processor with nothing else to do it takes "
         f"**{about(estimate.slowdown * estimate.seconds())}**; on a busy one two "

@@ -181,6 +181,16 @@ class Visitor:
 
         self.wait(chosen)
 
+    def choose_option(self, selector: str, value: str) -> None:
+        """Take an option of a native menu. chromedriver's own click can fail between the choice and its
+        events, and then sends none."""
+        script = """
+            arguments[0].value = arguments[1];
+            for (const type of ['input', 'change'])
+                arguments[0].dispatchEvent(new Event(type, {bubbles: true}));
+        """
+        self.act(selector, lambda menu: self.driver.execute_script(script, menu, value))
+
     def choose_identity(self, title: str, selector: str = "#identities") -> None:
         """Click an identity's card, until it is the chosen one."""
 

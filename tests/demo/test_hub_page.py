@@ -5,7 +5,7 @@ import pytest
 from demo.page import build
 from facehub.hub.api import Hub
 from facehub.image import read_statement
-from tests.identities import make
+from tests.identities import CONSENT, make
 from tests.loopback import LoopbackHub
 
 from .browser import Visitor, needs_chromium
@@ -77,6 +77,26 @@ def test_search_look_use_compare_and_send_the_link(driver, url, public, swapper,
     assert "ada/ben" in visitor.text("#identities .card:has(:checked)")
     visitor = Visitor(driver, f"{url}?identity=ben")
     visitor.says("#introduced", "Ben")
+
+
+def test_the_hub_is_narrowed_to_one_basis_of_use(driver, url, loopback, tmp_path):
+    folder = make(
+        tmp_path / "eve",
+        size=128,
+        title="Eve Herself",
+        consent=CONSENT | {"basis": "self", "whose": "Eve, who trained it"},
+    )
+    loopback.put("eve/eve", folder)
+    visitor = Visitor(driver, url)
+    visitor.open("Find a face")
+    visitor.wait(lambda: len(cards(visitor)) == 3)
+    visitor.choose("#hub-basis", 1)
+    visitor.wait(lambda: [card.split("\n")[0] for card in cards(visitor)] == ["Eve Herself"])
+    visitor.choose("#hub-basis", 2)
+    visitor.says("#found-message", "Choose another basis")
+    assert not cards(visitor)
+    visitor.choose("#hub-basis", 0)
+    visitor.wait(lambda: len(cards(visitor)) == 3)
 
 
 def test_hostile_words_run_nothing(driver, url, loopback, tmp_path):

@@ -1,7 +1,9 @@
 """What a visitor sets on the swap tab besides photo and identity, each in a real browser."""
 
 import base64
+import threading
 import zipfile
+from dataclasses import replace
 
 from demo.handlers.swap import Handlers
 from demo.page import build
@@ -9,10 +11,19 @@ from demo.server.sessions import SessionFiles
 from facehub import image
 from facehub.image import read_statement
 
-from .browser import Visitor, needs_chromium
-from .conftest import photo_of, served
+from .browser import ARTEFACTS, Visitor, needs_chromium
+from .conftest import CONSENT, TwoFaces, photo_of, served
 
 pytestmark = needs_chromium
+
+WATCH = """
+    window.drawn = [];
+    const frame = document.querySelector('#raw');
+    new MutationObserver(() => frame.querySelectorAll('img').forEach(({src}) => {
+        if (src && !window.drawn.includes(src)) window.drawn.push(src);
+    })).observe(frame, {childList: true, subtree: true, attributes: true});
+"""
+"""Notes every picture that is drawn from now on, however briefly."""
 
 DROP = """
     const [target, data] = arguments, file = Uint8Array.from(atob(data), c => c.charCodeAt(0));
@@ -90,6 +101,150 @@ def test_strength_view_and_mask_follow_at_once(visitor, photo):
     visitor.click("#options button")
     visitor.click("#masker label:last-child")
     visitor.picture("#blended", but=none)
+
+
+def test_each_face_gets_its_own_identity(visitor, photo):
+    visitor.upload(photo)
+    first = visitor.picture("#blended")
+    visitor.choose_option("#faces .face:nth-child(2) select", "ben")
+    visitor.picture("#blended", but=first)
+    red, _, blue = painted(visitor)
+    left, right = (slice(240), slice(200)), (slice(240), slice(200, None))  # above the visible mark
+    assert red[left].max() > 60 > blue[left].max(), "the first face is Ada's, which is red"
+    assert blue[right].max() > 60 > red[right].max(), "the second is Ben's, which is blue"
+    visitor.photograph("faces")
+
+
+def test_a_photo_with_one_face_leaves_nothing_to_choose(driver, handlers, swapper, photo):
+    class OneFace(TwoFaces):
+        def __call__(self, photos):
+            both = super().__call__(photos)
+            return replace(both, landmarks=both.landmarks[:1], photo=both.photo[:1])
+
+    def alone(one):
+        pipeline = swapper(one)
+        pipeline.finder = OneFace()
+        return pipeline
+
+    with served(build(Handlers(list(handlers.identities.values()), alone, handlers.visits))) as address:
+        visitor = Visitor(driver, address)
+        visitor.upload(photo)
+        visitor.picture("#blended")
+        visitor.says("#faces", "1 face found")
+        assert not visitor.all("#faces input") and not visitor.all("#faces select")
+
+
+def test_no_picture_of_the_identity_before_stands_under_the_next(driver, handlers, swapper, photo):
+    """Ben is chosen while the swap with Ada is at work: nothing of Ada's is drawn, not for a moment."""
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def slow(one):
+        pipeline = swapper(one)
+        paint = pipeline.generator.forward
+
+        def forward(crop):
+            at_work.set()
+            assert go_on.wait(60)
+            return paint(crop)
+
+        pipeline.generator.forward = forward
+        return pipeline
+
+    made, begun = Handlers(list(handlers.identities.values()), slow, handlers.visits), []
+    note = made.cache.note_ticket
+    made.cache.note_ticket = lambda *ticket: begun.append(ticket) or note(*ticket)
+    with served(build(made)) as address:
+        visitor = Visitor(driver, address)
+        driver.execute_script(WATCH)
+        visitor.upload(photo)
+        assert at_work.wait(60)
+        before = len(begun)
+        visitor.choose_identity("Ben")
+        visitor.wait(lambda: len(begun) > before)
+        go_on.set()
+        visitor.picture("#blended")
+        assert painted(visitor)[2].max() > 60, "the blue of Ben"
+        assert len(driver.execute_script("return window.drawn")) == 1
+
+
+def test_the_picture_before_is_hidden_before_the_server_answers(driver, handlers, swapper, photo):
+    made, answer = Handlers(list(handlers.identities.values()), swapper, handlers.visits), threading.Event()
+    note = made.cache.note_ticket
+    made.cache.note_ticket = lambda *ticket: answer.wait(60) and note(*ticket)
+    answer.set()
+    with served(build(made)) as address:
+        visitor = Visitor(driver, address)
+        visitor.upload(photo)
+        first = visitor.picture("#blended")
+        visitor.see("#before-after img")
+        answer.clear()
+        visitor.choose_identity("Ben")
+        visitor.wait(lambda: not visitor.displayed("#before-after img") and not visitor.displayed("#raw img"))
+        answer.set()
+        visitor.picture("#blended", but=first)
+        visitor.see("#before-after img")
+        visitor.see("#raw img")
+
+
+def test_a_gray_photo_stays_gray(visitor, tmp_path):
+    folder, gray = tmp_path / "downloads", tmp_path / "gray.png"
+    visitor.driver.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)}
+    )
+    image.write(gray, photo_of((128, 128, 128), height=300, width=400), generated=False)
+    visitor.upload(gray)
+    visitor.picture("#blended")
+    visitor.click("#download")
+    visitor.wait((folder / "gray-ada.png").exists)
+    for pixels in (visitor.pixels("#blended"), image.read(folder / "gray-ada.png").photo.int()):
+        high = pixels[:, : pixels.shape[1] * 3 // 4]  # above the visible mark
+        assert (high.amax(0) - high.amin(0)).max() <= 12, "the watermark apart"
+        assert (high[0].float() - photo_of((128, 128, 128), 300, 400)[0, : len(high[0])]).abs().max() > 20
+
+
+def shelf(handlers, swapper, count: int) -> Handlers:
+    """Handlers with so many identities: Ada, Ben, and made-up ones with long names."""
+    ada, ben = handlers.identities.values()
+    measured = {"table": {"blended": {"retrieved": 0.9}}}
+    more = [
+        replace(ben, name=f"face_{n}", title=f"Face 02{n} (London Set)", metrics=measured)
+        for n in range(count - 2)
+    ]
+    more[0] = replace(more[0], consent=CONSENT | {"basis": "research"})
+    return Handlers([ada, ben, *more], swapper, handlers.visits, examples=handlers.examples * 7)
+
+
+def test_eight_identities_fit_into_a_low_window(driver, handlers, swapper):
+    with served(build(shelf(handlers, swapper, 8))) as address:
+        visitor = Visitor(driver, address)
+        visitor.resize(1366, 650)
+        assert len(visitor.all("#identities .card")) == 8 and not visitor.all("#identities .find")
+        for _ in "before a photo", "with one":
+            assert visitor.act("#go", lambda go: go.rect["y"] + go.rect["height"]) <= 650
+            scrolled = "const row = document.querySelector('#identities .row');"
+            scrolled += "return row.scrollHeight - row.clientHeight"
+            assert driver.execute_script(scrolled) <= 0, "none of the cards is cut"
+            visitor.click("#examples button")
+            visitor.picture("#photo")
+        driver.save_screenshot(str(ARTEFACTS / "eight-1366.png"))
+
+
+def test_nine_identities_are_searched_and_narrowed(driver, handlers, swapper):
+    with served(build(shelf(handlers, swapper, 9))) as address:
+        visitor = Visitor(driver, address)
+
+        def names(count: int) -> None:
+            visitor.wait(lambda: sum(c.is_displayed() for c in visitor.all("#identities .card")) == count)
+
+        names(9)
+        visitor.type("#identities .narrow", "london set ")
+        names(7)
+        visitor.choose_option("#identities select", "Research only")
+        names(1)
+        visitor.photograph("narrowed")
+        visitor.type("#identities .narrow", "nobody")
+        visitor.says("#identities .nothing", "No identity here")
+        names(0)
 
 
 def test_several_photos_become_one_zip_file(visitor, photo, tmp_path):

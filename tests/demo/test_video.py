@@ -145,6 +145,8 @@ def test_in_a_real_browser(films, put, handlers, driver, tmp_path):
     with served(build(handlers, films=films)) as address:
         page = Visitor(driver, address)
         page.open("Swap a video")
+        page.says("#video-waiting", "will stand here")
+        assert not page.displayed("#video-result") and not page.displayed("#video-frame"), "no empty frame"
         page.send("#video", film)
         page.wait(lambda: page.all("#video video"))
         page.click("#video-look")
@@ -161,6 +163,7 @@ def test_in_a_real_browser(films, put, handlers, driver, tmp_path):
             == 240
         )
         assert page.driver.execute_script(INSIDE), "nothing of a square video is cut off"
+        assert not page.displayed("#video-waiting")
         assert "frames show a face" in page.text("#video-summary")
         assert page.see("#video-download").is_displayed()
         page.photograph("video")

@@ -52,5 +52,5 @@ def test_the_best_measured_identity_comes_first(identities, swapper, handlers):
     page = Handlers(measured, swapper, handlers.visits)
     assert list(page.identities) == ["ben", "ada"]
     html = page.cards_html(["ben", "ada"], "ben", "group")
-    assert "recognised in 85%" in html and html.index('value="ben" checked') < html.index('value="ada"')
+    assert "85% recognised" in html and html.index('value="ben" checked') < html.index('value="ada"')
     assert "<b>Example</b>" not in html, "titles are text"

@@ -125,23 +125,26 @@ def test_who_leaves_is_forgotten_and_memory_is_bounded(handlers, previews, uploa
 
 def test_an_earlier_request_gives_way_to_a_later_one(previews, upload, counted):
     photo = upload(photo_of((90, 160, 120)))
-    first, *cleared = previews.begin(VISITOR)
-    assert not any(cleared[:4]), "no picture of an earlier choice stays"
-    second, *_ = previews.begin(VISITOR)
-    assert show(previews, photo, ticket=first) == NOTHING_NEW
+    assert not any(previews.begin(2, VISITOR)[:4]), "no picture of an earlier choice stays"
+    previews.begin(1, VISITOR)  # an earlier choice whose request was overtaken
+    assert show(previews, photo, ticket=1) == NOTHING_NEW
     assert counted == [], "it stops before it computes"
-    assert show(previews, photo, ticket=second).blended.is_file()
+    shown = show(previews, photo, ticket=2)
+    assert shown.blended.is_file() and shown.ticket == 2
+    previews.begin(3, VISITOR)
+    late = previews.adjust(photo, "ada", 0.5, "all", "landmarks", "photo", 2, True, VISITOR)
+    assert late == (gr.skip(), gr.skip()), "nor does a change of strength show an earlier choice"
 
 
 def test_what_is_wrong_with_an_earlier_photo_is_not_said(previews, upload):
     black = upload(photo_of((0, 0, 0)))
-    first, *_ = previews.begin(VISITOR)
+    previews.begin(1, VISITOR)
     with pytest.raises(gr.Error, match="No face was found"):
-        show(previews, black, ticket=first)
-    previews.begin(VISITOR)
-    assert show(previews, black, ticket=first) == NOTHING_NEW
+        show(previews, black, ticket=1)
+    previews.begin(2, VISITOR)
+    assert show(previews, black, ticket=1) == NOTHING_NEW
     for late in (black, None):
-        assert previews.find_faces(late, ["ada"], first, VISITOR, silent) == (gr.skip(), gr.skip())
+        assert previews.find_faces(late, ["ada"], 1, VISITOR, silent) == (gr.skip(), gr.skip())
 
 
 def test_each_face_its_own_identity_or_none(previews, upload):
