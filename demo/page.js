@@ -43,6 +43,7 @@
             .forEach(one => one.removeAttribute('aria-label'));
         for (const slider of ['#before-after', '#video-frame'])
             document.querySelectorAll(slider + ' img').forEach((img, after) => { img.alt ||= after ? 'After the swap' : 'Before the swap'; });
+        document.querySelectorAll('.select-all-checkbox:not([aria-label])').forEach(one => one.setAttribute('aria-label', 'Select all'));
         document.querySelectorAll('.tiles .gallery-item').forEach(item => {
             const name = item.querySelector('.caption-label')?.textContent.trim().replace(/\s+/g, ' ');
             const button = item.querySelector('button');
