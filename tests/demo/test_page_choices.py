@@ -134,7 +134,9 @@ def test_a_photo_with_one_face_leaves_nothing_to_choose(driver, handlers, swappe
         assert not visitor.all("#faces input") and not visitor.all("#faces select")
 
 
-def test_no_picture_of_the_identity_before_stands_under_the_next(driver, handlers, swapper, photo):
+def test_no_picture_of_the_identity_before_stands_under_the_next(
+    driver, handlers, swapper, photo, monkeypatch
+):
     """Ben is chosen while the swap with Ada is at work: nothing of Ada's is drawn, not for a moment."""
     at_work, go_on = threading.Event(), threading.Event()
 
@@ -152,7 +154,7 @@ def test_no_picture_of_the_identity_before_stands_under_the_next(driver, handler
 
     made, begun = Handlers(list(handlers.identities.values()), slow, handlers.visits), []
     note = made.cache.note_ticket
-    made.cache.note_ticket = lambda *ticket: begun.append(ticket) or note(*ticket)
+    monkeypatch.setattr(made.cache, "note_ticket", lambda *ticket: begun.append(ticket) or note(*ticket))
     with served(build(made)) as address:
         visitor = Visitor(driver, address)
         driver.execute_script(WATCH)
@@ -167,10 +169,12 @@ def test_no_picture_of_the_identity_before_stands_under_the_next(driver, handler
         assert len(driver.execute_script("return window.drawn")) == 1
 
 
-def test_the_picture_before_is_hidden_before_the_server_answers(driver, handlers, swapper, photo):
+def test_the_picture_before_is_hidden_before_the_server_answers(
+    driver, handlers, swapper, photo, monkeypatch
+):
     made, answer = Handlers(list(handlers.identities.values()), swapper, handlers.visits), threading.Event()
     note = made.cache.note_ticket
-    made.cache.note_ticket = lambda *ticket: answer.wait(60) and note(*ticket)
+    monkeypatch.setattr(made.cache, "note_ticket", lambda *ticket: answer.wait(60) and note(*ticket))
     answer.set()
     with served(build(made)) as address:
         visitor = Visitor(driver, address)
