@@ -1,5 +1,6 @@
-"""What is done to a new face for its photo's sake: before it is placed, crisp eyes and mouth; after it is
-cloned, the photo's skin colour, the photo's own detail, and the one tint of a photo without colours.
+"""What is done to a new face for its photo's sake. Before it is placed: crisp eyes, brows and mouth. After it
+is cloned: the photo's skin colour, its light and dark in eyes and mouth, its detail on skin, and the one tint
+of a photo without colours.
 """
 
 from dataclasses import fields, replace
