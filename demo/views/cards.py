@@ -115,7 +115,7 @@ def face_picker(faces: Sequence[UInt8[Tensor, "3 _ _"]], identities: Sequence[tu
         f'<div class="face"><label><input type="checkbox" data-face="{number}" checked>'
         f"{picture}<span>Face {number}</span></label>"
         f'<select data-face="{number}" aria-label="Identity of face {number}">'
-        f'<option value="">As chosen above</option>{menu}</select></div>'
+        f'<option value="">As chosen</option>{menu}</select></div>'
         for number, picture in enumerate(pictures)
     )
     count = f"{len(faces)} faces found: leave some out, or give each its own identity"
