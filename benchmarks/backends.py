@@ -22,8 +22,8 @@ from benchmarks.precision import psnr
 from facehub import image, registry
 from facehub.blending.alignment import align
 from facehub.detection.finder import Finder
+from facehub.identity.weights import AnyGenerator
 from facehub.networks.folded import for_inference
-from facehub.networks.generator import FaceGenerator
 from facehub.networks.precision import inference_dtype
 
 CPU = torch.device("cpu")
@@ -31,35 +31,35 @@ CPU = torch.device("cpu")
 Painter = Callable[[Float[Tensor, "1 3 size size"]], Float[Tensor, "1 3 size size"]]
 
 
-def plain(generator: FaceGenerator) -> Painter:
+def plain(generator: AnyGenerator) -> Painter:
     return generator.to(memory_format=torch.channels_last)
 
 
-def folded(generator: FaceGenerator) -> Painter:
+def folded(generator: AnyGenerator) -> Painter:
     return for_inference(generator, CPU, torch.float32)
 
 
-def folded_as_shipped(generator: FaceGenerator) -> Painter:
+def folded_as_shipped(generator: AnyGenerator) -> Painter:
     return for_inference(generator, CPU, inference_dtype(CPU))
 
 
-def compiled(generator: FaceGenerator) -> Painter:
+def compiled(generator: AnyGenerator) -> Painter:
     return torch.compile(generator.to(memory_format=torch.channels_last))
 
 
-def compiled_in_bfloat16(generator: FaceGenerator) -> Painter:
+def compiled_in_bfloat16(generator: AnyGenerator) -> Painter:
     made = torch.compile(generator.to(torch.bfloat16, memory_format=torch.channels_last))
     return lambda crop: made(crop.bfloat16()).float()
 
 
-def exported(generator: FaceGenerator, folder: pathlib.Path) -> str:
+def exported(generator: AnyGenerator, folder: pathlib.Path) -> str:
     """The network as an ONNX file."""
     file, crop = str(folder / "generator.onnx"), torch.zeros(1, 3, generator.size, generator.size)
     torch.onnx.export(generator, (crop,), file, input_names=["crop"], output_names=["painted"], verbose=False)
     return file
 
 
-def by_onnx_runtime(generator: FaceGenerator) -> Painter:
+def by_onnx_runtime(generator: AnyGenerator) -> Painter:
     import onnxruntime  # pyright: ignore[reportMissingImports]
 
     options = onnxruntime.SessionOptions()
@@ -69,7 +69,7 @@ def by_onnx_runtime(generator: FaceGenerator) -> Painter:
     return lambda crop: torch.from_numpy(session.run(None, {"crop": crop.numpy()})[0])
 
 
-def by_openvino(generator: FaceGenerator) -> Painter:
+def by_openvino(generator: AnyGenerator) -> Painter:
     import openvino  # pyright: ignore[reportMissingImports]
 
     with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +82,7 @@ def by_openvino(generator: FaceGenerator) -> Painter:
     return lambda crop: torch.from_numpy(model(crop.numpy())[0])
 
 
-BACKENDS: dict[str, Callable[[FaceGenerator], Painter]] = {
+BACKENDS: dict[str, Callable[[AnyGenerator], Painter]] = {
     "PyTorch, float32": plain,
     "folded twin, float32": folded,
     "folded twin, as swaps run it": folded_as_shipped,

@@ -32,8 +32,8 @@ def gaussian(x: Float[Tensor, "n c h w"], sigma_px: Width) -> Float[Tensor, "n c
     """Convolve each face with a Gaussian of its own width, cut off at three deviations; the edge pixel is
     repeated beyond the edge.
     """
-    widest = sigma_px if isinstance(sigma_px, float) else float(sigma_px.max())
-    widths = x.new_full((len(x),), sigma_px) if isinstance(sigma_px, float) else sigma_px
+    widest = float(sigma_px.max()) if isinstance(sigma_px, Tensor) else sigma_px
+    widths = sigma_px if isinstance(sigma_px, Tensor) else x.new_full((len(x),), sigma_px)
     for axis in (2, 3):
         x = _along(x, widths, axis, max(1, math.ceil(3 * widest)))
     return x
@@ -58,7 +58,7 @@ def lowpass(x: Float[Tensor, "n c h w"], sigma_px: Width) -> Float[Tensor, "n c 
     """`gaussian`, made on a coarser grid where its width allows: near enough for looking (within 2 % of a
     step), at a cost that does not grow with it.
     """
-    narrowest = sigma_px if isinstance(sigma_px, float) else float(sigma_px.min())
+    narrowest = float(sigma_px.min()) if isinstance(sigma_px, Tensor) else sigma_px
     step = max(1, int(narrowest / FINEST_PX))
     if step == 1:
         return gaussian(x, sigma_px)
@@ -66,7 +66,7 @@ def lowpass(x: Float[Tensor, "n c h w"], sigma_px: Width) -> Float[Tensor, "n c 
     whole = F.pad(x, (0, -width % step, 0, -height % step), mode="replicate")
     # Averaging over a step and interpolating between averages blur too: by a variance of about step² / 4.
     left = sigma_px * sigma_px - step**2 / 4
-    left = max(left, 0.01) ** 0.5 if isinstance(left, float) else left.clamp(min=0.01).sqrt()
+    left = left.clamp(min=0.01).sqrt() if isinstance(left, Tensor) else max(left, 0.01) ** 0.5
     small = gaussian(F.avg_pool2d(whole, step), left / step)
     return F.interpolate(small, scale_factor=float(step), mode="bilinear")[:, :, :height, :width]
 
