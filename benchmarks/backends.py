@@ -48,7 +48,7 @@ def compiled(generator: AnyGenerator) -> Painter:
 
 
 def compiled_in_bfloat16(generator: AnyGenerator) -> Painter:
-    made = torch.compile(generator.to(torch.bfloat16, memory_format=torch.channels_last))
+    made = torch.compile(generator.bfloat16().to(memory_format=torch.channels_last))
     return lambda crop: made(crop.bfloat16()).float()
 
 
