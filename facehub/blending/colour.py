@@ -21,7 +21,7 @@ SPREAD = 0.2
 the eyes.
 """
 
-FINE_CHROMA = 0.3
+FINE_CHROMA = 0.5
 """Share that stays of the new face's finer chroma on skin. A network paints rims and patches of another hue
 more often than skin has them; what is skin's own is in luma."""
 

@@ -24,14 +24,15 @@ EYE_BAND = 0.06
 """Deviation of the Gaussian above which an eye is the photo's, in units of the distance between the eyes:
 less than half an iris, so that how light the iris is stays the identity's."""
 
-MOUTH_BAND = 0.10
-"""The same for the mouth: a gap between painted lips is narrower, and goes where the photo's are closed."""
+MOUTH_BAND = 0.06
+"""The same for the mouth: about as wide as a gap between painted lips, which goes where the photo's are
+closed. Wider ones close it further, and cost likeness (docs/results.md)."""
 
 EYE_INSET = 0.025
 """Way inside the outline on which the photo fades in, in the same units: the line of the lids is not
 doubled."""
 
-MOUTH_INSET = 0.04
+MOUTH_INSET = 0.05
 """The same for the mouth."""
 
 IRIS = (0.35, 0.65)
