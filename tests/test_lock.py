@@ -13,9 +13,10 @@ ROOT = pathlib.Path(__file__).parent.parent
 
 
 def requirements(text: str) -> list[Requirement]:
-    """The lines of a requirements file that name a package."""
+    """The lines of a requirements file that name a package which this Python needs."""
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
-    return [Requirement(line) for line in lines if line and not line.startswith("-")]
+    named = [Requirement(line) for line in lines if line and not line.startswith("-")]
+    return [one for one in named if one.marker is None or one.marker.evaluate()]
 
 
 def locked(text: str) -> dict[str, str]:

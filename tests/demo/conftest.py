@@ -257,10 +257,11 @@ def url(handlers) -> Iterator[str]:
 
 @pytest.fixture
 def visitor(driver, url):
-    """Somebody at the page, in a browser."""
+    """Somebody at the page, in a browser, who leaves before the page ends: it would wait for them."""
     from .browser import Visitor
 
-    return Visitor(driver, url)
+    yield Visitor(driver, url)
+    driver.get("about:blank")
 
 
 @pytest.fixture
