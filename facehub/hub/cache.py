@@ -63,6 +63,11 @@ def parse_name(name: str) -> tuple[str, str]:
     return parts
 
 
+def may_stand_for(commit: str, revision: str) -> bool:
+    """Whether a hub's answer for a revision is a commit, and that one if the revision is a commit itself."""
+    return bool(COMMIT.fullmatch(commit)) and (commit == revision or not COMMIT.fullmatch(revision))
+
+
 @dataclass(frozen=True, slots=True)
 class CachedCommit:
     """What the lock file says of one commit."""

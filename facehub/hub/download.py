@@ -154,7 +154,7 @@ def _resolve(session: Session, repo: str, revision: str) -> Commit:
     info = session.client.info(repo, revision)
     withdrawals.check(repo, info.id)
     oid = info.sha or ""
-    if not cache.COMMIT.fullmatch(oid) or (cache.COMMIT.fullmatch(revision) and oid != revision):
+    if not cache.may_stand_for(oid, revision):
         shown = f"{repo}@{revision[:12]} with commit {oid[:12]!r}"
         raise BadIdentity(
             f"{session.client.host} answers for {shown}: a commit must not move, so nothing is taken; "

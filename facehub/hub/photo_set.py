@@ -75,7 +75,7 @@ def pull(
         return _kept(repo, revision, folder)
     info = session.client.dataset(repo, revision)
     commit = info.sha or ""
-    if not cache.COMMIT.fullmatch(commit) or (cache.COMMIT.fullmatch(revision) and commit != revision):
+    if not cache.may_stand_for(commit, revision):
         raise BadSetting(
             f"{session.client.host} answers for {repo}@{revision[:12]} with commit {commit[:12]!r}: a commit "
             "must not move, so nothing is taken; do not use that hub."

@@ -84,6 +84,16 @@ def test_another_content_is_never_used(hub, loopback, monkeypatch):
     assert files["a/1.jpg"].data not in kept
 
 
+def test_a_commit_does_not_move(hub, loopback, tmp_path, monkeypatch):
+    asked = loopback.repositories["datasets/ada/faces"].refs["main"]
+    loopback.put("datasets/ada/faces", tmp_path / "empty", extra={"a/1.jpg": b"new"})
+    info = hub.session.client.dataset("ada/faces", "main")
+    monkeypatch.setattr(Client, "dataset", lambda *_: info)
+    with pytest.raises(BadSetting, match="a commit must not move"):
+        hub.photo_set(f"{NAME}@{asked}")
+    assert not loopback.asked("/resolve/")
+
+
 def test_a_private_dataset_needs_its_owner(loopback, tmp_path):
     (tmp_path / "empty").mkdir()
     loopback.put("datasets/ada/own", tmp_path / "empty", extra=PHOTOS, private=True)
