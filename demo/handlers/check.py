@@ -6,6 +6,7 @@ import gradio as gr
 
 from facehub.checker import MarkReport, check, check_video
 
+from ..server.decoding import megapixels_of
 from ..server.errors import as_user_error
 from .swap import Handlers
 from .uploads import session_of
@@ -25,7 +26,8 @@ class Checks:
         as a record.
         """
         file = self.handlers.upload(picture, session_of(request))
-        report = check(file)
+        with self.handlers.freed.after(megapixels_of(file, otherwise=0.0)):
+            report = check(file)
         return report_html(report), report.record()
 
     @as_user_error

@@ -188,6 +188,7 @@ class Handlers(IdentityHandlers, UploadHandlers):
             start = time.perf_counter()
             picture = self.decoding.read(file, max_megapixels=self.limits.megapixels)
             work = Work(file, picture, {"read": time.perf_counter() - start})
+            self.freed.watch(work, picture.photo[0].numel() / 1e6)
             self.cache.put(session, work)
         return work
 

@@ -11,6 +11,7 @@ from facehub.formats import BROWSER_SUFFIXES
 
 from ..server.decoding import DecodingLine
 from ..server.errors import as_user_error
+from ..server.freed_memory import FreedMemory
 from ..server.limits import Limits
 from ..server.sessions import SessionFiles
 from ..server.validators import stem
@@ -31,6 +32,7 @@ class UploadHandlers:
     def __init__(self, visits: SessionFiles, *, examples: Sequence[Path] = (), limits: Limits | None = None):
         self.visits, self.examples, self.limits = visits, examples, limits or Limits()
         self.decoding = DecodingLine(self.limits.decoding_megapixels, self.limits.seconds)
+        self.freed = FreedMemory()
 
     @as_user_error
     def accept_upload(self, photo: str | None, request: gr.Request | None = None) -> str | None:

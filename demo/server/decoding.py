@@ -4,7 +4,6 @@ A photo of 40 megapixels takes some 800 MB for a moment while it is decoded. Eig
 """
 
 import contextlib
-import ctypes
 import threading
 import time
 from collections import deque
@@ -17,8 +16,7 @@ from facehub import image
 from facehub.errors import BadPhoto, FaceHubError
 from facehub.image import Picture
 
-TRIM_MEGAPIXELS = 4.0
-"""Photos from this size on are worth giving memory back to the system for, which takes some milliseconds."""
+from .freed_memory import TRIM_MEGAPIXELS, give_back_memory
 
 NO_MEMORY = (
     "There is not enough memory on this server to open this photo now: try again later, or a smaller one."
@@ -46,7 +44,7 @@ class DecodingLine:
     @contextlib.contextmanager
     def open(self, file: Path, *, max_megapixels: float) -> Iterator[Picture]:
         """The decoded photo, which counts until the block ends. Raises BadPhoto, Overloaded."""
-        size = min(_megapixels(file, max_megapixels), max_megapixels)
+        size = min(megapixels_of(file, max_megapixels), max_megapixels)
         with self.hold(size):
             try:
                 yield _read(file, max_megapixels)
@@ -84,12 +82,6 @@ class DecodingLine:
         return self._in_flight <= 0 or self._in_flight + megapixels <= self.megapixels
 
 
-def give_back_memory() -> None:
-    """Return freed memory to the system, where the C library keeps it (glibc); does nothing elsewhere."""
-    with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).malloc_trim(0)
-
-
 def _read(file: Path, max_megapixels: float) -> Picture:
     try:
         return image.read(file, max_megapixels=max_megapixels)
@@ -112,7 +104,7 @@ def _lacks_memory(problem: BaseException | None) -> bool:
     )
 
 
-def _megapixels(file: Path, otherwise: float) -> float:
+def megapixels_of(file: Path, otherwise: float) -> float:
     """Size by the file's header; `otherwise` where it cannot be told."""
     try:
         with Image.open(file) as opened:
