@@ -7,8 +7,8 @@ neighbours q
     n(p) f(p) - sum of f(q) = n(p) source(p) - sum of source(q),    f = target outside of the mask.
 
 With f = source + u this is Laplace's equation for a membrane u that equals target - source around the mask
-(multigrid.py). OpenCV's seamlessClone solves another problem (gradients composed over the whole rectangle)
-and changes pixels outside of the mask.
+(direct.py for one small face, multigrid.py for others). OpenCV's seamlessClone solves another problem
+(gradients composed over the whole rectangle) and changes pixels outside of the mask.
 """
 
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from .direct import MAX_EDGE_PIXELS, MAX_PIXELS, edge_pixels, solve_on_edge
 from .multigrid import add_neighbours, solve_laplace
 
 SOURCE_RADIUS_PX = 6
@@ -82,7 +83,7 @@ def clone(
     ring = (..., slice(max(top - 1, 0), bottom + 1), slice(max(left - 1, 0), right + 1))
     source, target, unknown, painted = source[ring], target[ring], unknown[ring], painted[ring]
     difference = target - source
-    u = solve_laplace(difference, unknown, touches)
+    u = _solve(difference, unknown, touches)
     if colour_source is not None or all(touches):
         mean = (difference * painted).sum((2, 3), keepdim=True) / painted.sum((2, 3), keepdim=True).clamp(
             min=1
@@ -91,6 +92,15 @@ def clone(
         u = torch.where(held[:, None, None, None], u, mean)
     torch.where(painted, u + source, target, out=result[ring])
     return Cloned(result, u, difference, unknown)
+
+
+def _solve(difference: Tensor, unknown: Tensor, touches: tuple[bool, bool, bool, bool]) -> Tensor:
+    """One small face directly, others by multigrid."""
+    if len(unknown) == 1 and unknown.numel() <= MAX_PIXELS:
+        edge = edge_pixels(unknown)
+        if 0 < len(edge) <= MAX_EDGE_PIXELS:
+            return solve_on_edge(difference, edge, touches)
+    return solve_laplace(difference, unknown, touches)
 
 
 def _has_source(painted: Tensor, unknown: Tensor) -> Bool[Tensor, " faces"]:

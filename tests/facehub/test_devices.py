@@ -10,6 +10,7 @@ import torch
 from facehub import geometry
 from facehub.blending import colour
 from facehub.blending.chessboard import Chessboard
+from facehub.blending.direct import solve_on_edge
 from facehub.blending.masks import SegmentationMasker, hull_masker
 from facehub.blending.multigrid import _levels
 from facehub.blending.poisson import Cloned
@@ -43,7 +44,9 @@ def membrane() -> list[torch.Tensor]:
     assert len(levels) > 2
     board = Chessboard(cuda(FACES, 1, *levels[0].size), cuda(FACES, 4, *levels[0].size), levels)
     board.full_multigrid()
-    return [board.cycle(), board.read_out()]
+    edge = cuda(40, dtype=torch.long)
+    directly = [solve_on_edge(cuda(1, 3, 30, 40), edge, (side, False, False, side)) for side in (True, False)]
+    return [board.cycle(), board.read_out(), *directly]
 
 
 def affine_maps() -> list[torch.Tensor]:

@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 import torch
 
+from facehub.blending import poisson
+from facehub.blending.direct import MAX_EDGE_PIXELS, edge_pixels, solve_on_edge
 from facehub.blending.poisson import SOURCE_RADIUS_PX, clone
 from tests.reference import poisson_clone
+
+
+@pytest.fixture(params=["directly", "by multigrid"])
+def solved(request, monkeypatch):
+    """One face is solved directly where its edge is short; here also by multigrid."""
+    if request.param == "by multigrid":
+        monkeypatch.setattr(poisson, "MAX_EDGE_PIXELS", 0)
 
 
 def picture(height: int, width: int, seed: int) -> torch.Tensor:
@@ -41,6 +50,7 @@ def masks() -> dict[str, torch.Tensor]:
     }  # fmt: skip
 
 
+@pytest.mark.usefixtures("solved")
 @pytest.mark.parametrize("name", masks())
 def test_it_is_the_direct_solution(name):
     """To 1/255, also where the mask touches the rectangle's edge, has holes, parts, or one pixel."""
@@ -53,6 +63,7 @@ def test_it_is_the_direct_solution(name):
     assert cloned.residual.max() < 0.5 / 255
 
 
+@pytest.mark.usefixtures("solved")
 @pytest.mark.parametrize("seed", range(24))
 def test_it_is_the_direct_solution_whatever_the_size_and_the_edges_touched(seed):
     """Each size and side gives the grids other rooms."""
@@ -68,6 +79,7 @@ def test_it_is_the_direct_solution_whatever_the_size_and_the_edges_touched(seed)
     assert np.abs(clone(source, target, mask).result[0].permute(1, 2, 0).numpy() - exact).max() < 1 / 255
 
 
+@pytest.mark.usefixtures("solved")
 @pytest.mark.parametrize("seed", range(3))
 def test_it_is_the_direct_solution_at_a_faces_size(seed):
     source, target, mask = picture(161, 127, seed), picture(161, 127, seed + 9), ellipse(161, 127)
@@ -75,6 +87,54 @@ def test_it_is_the_direct_solution_at_a_faces_size(seed):
         *(t[0].permute(1, 2, 0).double().numpy() for t in (source, target)), (mask[0, 0] > 0).numpy()
     )
     assert np.abs(clone(source, target, mask).result[0].permute(1, 2, 0).numpy() - exact).max() < 1 / 255
+
+
+@pytest.mark.parametrize("touched", [(), (0,), (3,), (0, 3), (0, 1, 2, 3)])
+def test_one_small_face_is_solved_to_the_last_digits(touched):
+    """A hundredth of a level, where the multigrid has a tenth; whatever sides are touched."""
+    source, target = picture(61, 83, 0), picture(61, 83, 1)
+    mask = ellipse(61, 83)
+    for side in touched:
+        mask[
+            (..., (0, -1)[side % 2], slice(20, 40)) if side < 2 else (..., slice(20, 40), (0, -1)[side % 2])
+        ] = 1
+    exact = poisson_clone(
+        *(t[0].permute(1, 2, 0).double().numpy() for t in (source, target)), (mask[0, 0] > 0).numpy()
+    )
+    result = clone(source, target, mask).result[0].permute(1, 2, 0).numpy()
+    assert np.abs(result - exact).max() < 0.01 / 255
+
+
+def test_the_edge_is_what_is_known_beside_the_unknown():
+    unknown = torch.zeros(1, 1, 5, 6, dtype=torch.bool)
+    unknown[..., 2, 2:4] = unknown[..., 0, 0] = True
+    assert edge_pixels(unknown).tolist() == [1, 6, 8, 9, 13, 16, 20, 21]
+
+
+def holes() -> torch.Tensor:
+    mask = ellipse(120, 96)
+    mask[..., ::3, ::2] = 0
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("mask", "directly"),
+    [
+        (ellipse(120, 96), True),
+        (ellipse(120, 96).expand(2, -1, -1, -1), False),  # several are solved together
+        (torch.nn.functional.pad(torch.ones(1, 1, 240, 200), (9, 0)), False),  # large
+        (holes(), False),  # a long edge
+    ],
+)
+def test_one_small_face_is_solved_directly(monkeypatch, mask, directly):
+    """The multigrid is faster for others."""
+    lengths = []
+    monkeypatch.setattr(
+        poisson, "solve_on_edge", lambda d, edge, t: lengths.append(len(edge)) or solve_on_edge(d, edge, t)
+    )
+    photo = picture(*mask.shape[2:], 0).expand(len(mask), -1, -1, -1)
+    clone(photo, photo, mask)
+    assert len(lengths) == directly and all(0 < length <= MAX_EDGE_PIXELS for length in lengths)
 
 
 def test_real_faces(assets):
@@ -97,6 +157,7 @@ def test_real_faces(assets):
     assert np.abs(cloned.result[0].permute(1, 2, 0).numpy() - exact).max() < 1 / 255
 
 
+@pytest.mark.usefixtures("solved")
 def test_outside_the_mask_nothing_changes():
     source, target, mask = picture(61, 83, 0), picture(61, 83, 1), ellipse(61, 83)
     result = clone(source, target, mask).result
@@ -105,17 +166,20 @@ def test_outside_the_mask_nothing_changes():
     assert not torch.equal(result, target)
 
 
+@pytest.mark.usefixtures("solved")
 def test_a_picture_cloned_onto_itself_is_itself():
     photo = picture(61, 83, 0)
     assert torch.equal(clone(photo, photo, ellipse(61, 83)).result, photo)
 
 
+@pytest.mark.usefixtures("solved")
 def test_a_constant_offset_disappears():
     photo = picture(61, 83, 0)
     offset = torch.tensor([0.3, -0.2, 0.1])[:, None, None]
     assert torch.allclose(clone(photo + offset, photo, ellipse(61, 83)).result, photo, atol=1 / 255)
 
 
+@pytest.mark.usefixtures("solved")
 def test_linear_in_both_pictures():
     """The equation is linear, so mixing pictures mixes results; to twice the tolerance."""
     a, b, c, d = (picture(61, 83, s) for s in range(4))
@@ -136,6 +200,7 @@ def test_a_batch_is_its_faces():
     assert torch.equal(together.result[2], target[2]), "an empty mask leaves the target"
 
 
+@pytest.mark.usefixtures("solved")
 def test_a_mask_without_an_edge_lifts_by_the_mean():
     source, target = picture(20, 30, 0), picture(20, 30, 1)
     result = clone(source, target, torch.ones(1, 1, 20, 30)).result
@@ -145,12 +210,13 @@ def test_a_mask_without_an_edge_lifts_by_the_mean():
 def test_residual_tells_a_wrong_answer(monkeypatch):
     """A membrane that is zero everywhere leaves the source's edge as it is, and the residual says so."""
     monkeypatch.setattr(
-        "facehub.blending.poisson.solve_laplace",
+        "facehub.blending.poisson._solve",
         lambda difference, unknown, touches: torch.zeros_like(difference),
     )
     assert clone(picture(61, 83, 0), picture(61, 83, 1), ellipse(61, 83)).residual.min() > 0.02
 
 
+@pytest.mark.usefixtures("solved")
 @pytest.mark.gpu
 def test_cuda_agrees_with_cpu():
     source, target, mask = picture(161, 127, 0), picture(161, 127, 1), ellipse(161, 127)
@@ -166,6 +232,7 @@ def strand(height: int = 61, width: int = 83) -> torch.Tensor:
     return hold
 
 
+@pytest.mark.usefixtures("solved")
 def test_what_may_not_hold_is_left_out_of_the_equation():
     """The direct solution over the mask together with the band, whose own colours then play no part."""
     source, target, mask, hold = picture(61, 83, 0), picture(61, 83, 1), ellipse(61, 83), strand()
@@ -180,6 +247,7 @@ def test_what_may_not_hold_is_left_out_of_the_equation():
     )
 
 
+@pytest.mark.usefixtures("solved")
 def test_hair_does_not_bleed_into_the_clone():
     """Skin that is the source and 0.1 brighter, black hair over the band: with it known as hair the clone is
     just that skin, without it darker."""
@@ -197,6 +265,7 @@ def test_holding_everywhere_is_the_default():
     )
 
 
+@pytest.mark.usefixtures("solved")
 def test_where_nothing_holds_the_source_is_lifted_by_the_mean_under_the_mask():
     source, target = (
         torch.cat([picture(61, 83, s) for s in (0, 2)]),
@@ -214,6 +283,7 @@ def test_where_nothing_holds_the_source_is_lifted_by_the_mean_under_the_mask():
     )
 
 
+@pytest.mark.usefixtures("solved")
 def test_how_near_something_must_hold():
     """A known pixel SOURCE_RADIUS_PX beside the mask holds the membrane; where what is known lies farther
     off, the source is lifted by the mean."""
