@@ -2,11 +2,16 @@
 
 A fake tensor (torch's FakeTensorMode) has a device, a type and a shape, but no values. An operation on
 tensors of two devices raises, and so does reading a value, for which the CPU would wait for the GPU.
+
+Autograd asks the CUDA driver for streams before it runs a formula of a CUDA tensor. Of the device "meta" it
+asks nothing, and for FakeTensorMode it is a device like others: as the `STAND_IN` it lets backward passes run
+as they are. What the code does on CUDA alone is not done then, so tests take both.
 """
 
+import functools
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
@@ -27,8 +32,14 @@ ONES = {Tensor.__bool__: True, Tensor.__float__: 1.0}
 """What tensors on the CPU hold, in the type that an operation gives."""
 
 
+STAND_IN = "meta"
+"""A device whose fake tensors have gradients without a driver."""
+
+_device = "cuda"
+
+
 def cuda(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    return torch.empty(shape, dtype=dtype, device="cuda")
+    return torch.empty(shape, dtype=dtype, device=_device)
 
 
 def on_cuda(module: torch.nn.Module, *, learns: bool = False) -> torch.nn.Module:
@@ -54,8 +65,8 @@ class Answers(TorchFunctionMode):
 
     def __torch_function__(self, func: Callable, types: object, args: tuple = (), kwargs: dict | None = None):
         if func in READING:
-            return self.answer() if args[0].device.type == "cuda" else ONES.get(func, 1)
-        if func is Tensor.__getitem__ and args[0].device.type == "cuda":
+            return self.answer() if args[0].device.type == _device else ONES.get(func, 1)
+        if func is Tensor.__getitem__ and args[0].device.type == _device:
             return func(args[0], _on_device(args[1]))
         return func(*args, **(kwargs or {}))
 
@@ -74,22 +85,31 @@ def _on_device(index: Any) -> Any:
     """An index whose lists are tensors: PyTorch would bring lists to the GPU, for which it needs a driver."""
     if isinstance(index, tuple):
         return tuple(map(_on_device, index))
-    return torch.arange(len(index), device="cuda") if isinstance(index, list) else index
+    return torch.arange(len(index), device=_device) if isinstance(index, list) else index
 
 
 @contextmanager
-def no_gpu() -> Iterator[FakeTensorMode]:
-    """Fake tensors within, also of what the library keeps for the whole process."""
+def no_gpu(device: str = "cuda") -> Iterator[FakeTensorMode]:
+    """Fake tensors within, also of what the library keeps for the whole process.
+
+    `device`: that of `cuda` and `on_cuda`. Autograd runs on `STAND_IN`; on "cuda" gradients are empty.
+    """
     landmarks, weights = alignment.reference_face(), pair_losses.LANDMARK_WEIGHTS
-    with FakeTensorMode() as mode:
+    with FakeTensorMode(allow_non_fake_inputs=device == STAND_IN) as mode, ExitStack() as patches:
         reference, kept = mode.from_tensor(landmarks), mode.from_tensor(weights)
-        with (
+        for patch in (
             mock.patch.object(alignment, "reference_face", lambda: reference),
-            mock.patch.object(pair_losses, "LANDMARK_WEIGHTS", kept),
             mock.patch.object(direct, "_charge", direct._charge.__wrapped__),
-            mock.patch.object(Tensor, "backward", _backward),
+            mock.patch.object(pair_losses, "LANDMARK_WEIGHTS", kept),
+            mock.patch.object(sys.modules[__name__], "_device", device),
         ):
-            yield mode
+            patches.enter_context(patch)
+        if device == STAND_IN:  # which has no autocast
+            of_cpu = functools.partial(torch.autocast, "cpu", enabled=False)
+            patches.enter_context(mock.patch.object(torch, "autocast", lambda *_, **__: of_cpu()))
+        else:
+            patches.enter_context(mock.patch.object(Tensor, "backward", _backward))
+        yield mode
 
 
 def _backward(loss: Tensor) -> None:
@@ -115,7 +135,7 @@ def answered(answers: Mapping[str, Sequence[Any]]) -> Iterator[None]:
     mode = Answers(answers)
 
     def tolist(tensor: Tensor) -> Any:
-        return mode.answer() if tensor.device.type == "cuda" else np.ones(tensor.shape, int).tolist()
+        return mode.answer() if tensor.device.type == _device else np.ones(tensor.shape, int).tolist()
 
     with mode, mock.patch.object(FakeTensor, "tolist", tolist):
         yield
