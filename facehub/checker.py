@@ -17,6 +17,7 @@ from torch import Tensor
 from . import image
 from .errors import BadPhoto
 from .marks import manifest, watermark_detector, xmp
+from .marks.film_mark import FilmEvidence
 from .video.container import looks_like_video
 from .video.reader import Reader
 
@@ -24,8 +25,12 @@ SAMPLED_FRAMES = 8
 """Frames of a video that are searched, from all over it."""
 
 AVERAGED_FRAMES = 64
-"""Frames of a video whose mean is searched where none of the others has a mark: the mark stands still, while
-the picture moves and each frame is compressed in its own way."""
+"""Frames of a video that are searched together where none of the others has a mark: the mark stands still,
+while the picture moves and each frame is compressed in its own way."""
+
+FRAME_THRESHOLD = 8.5
+"""The score from which one of a video's frames has a mark whose message cannot be read: more than in a
+picture, because several are searched."""
 
 ENOUGH_MARKED_FRAMES = 2
 """After this many readable watermarks no more frames are searched."""
@@ -118,31 +123,36 @@ def check_video(path: str | os.PathLike) -> MarkReport:
     """Read all marks of a video file; at most SAMPLED_FRAMES of its frames and the mean of AVERAGED_FRAMES
     are searched. Raises BadVideo."""
     with Reader(path) as reader, open(path, "rb") as file:
-        frames = (shot.photo for shot in reader)
+        frames = ((shot.photo, shot.keyframe) for shot in reader)
         watermark = film_watermark(frames, reader.info.frames or SAMPLED_FRAMES)
         return MarkReport((_manifest(file, "video"), _statement(reader.xmp), watermark), "video")
 
 
-def film_watermark(frames: Iterable[UInt8[Tensor, "3 height width"]], count: int) -> MarkFinding:
-    """The watermark of a film of about so many frames of one size."""
+def film_watermark(frames: Iterable[tuple[UInt8[Tensor, "3 height width"], bool]], count: int) -> MarkFinding:
+    """The watermark of a film of about so many frames of one size; each comes with whether it is a
+    keyframe."""
     searched, averaged = (max(1, count // most) for most in (SAMPLED_FRAMES, AVERAGED_FRAMES))
-    total, number = torch.zeros(()), 0
+    total, number, evidence = torch.zeros(()), 0, FilmEvidence()
 
     def some() -> Iterator[UInt8[Tensor, "3 height width"]]:
         nonlocal total, number
-        for index, frame in enumerate(frames):
-            if index % averaged == 0:
+        for index, (frame, key) in enumerate(frames):
+            sampled = index % averaged == 0
+            if sampled:
                 total, number = total + frame, number + 1
+            evidence.add(frame, sampled=sampled, key=key)
             if index % searched == 0:
                 yield frame
 
     found = _watermark(some(), "video")
     if found.found or number < 2:
         return found
-    together = _watermark([(total / number).round().to(torch.uint8)], "video", handled=False)
-    if not together.found:
-        return found
-    return replace(together, details=together.details | {"frames": f"the mean of {number}, and none alone"})
+    mean = [(total / number).round().to(torch.uint8)]
+    for together in (_watermark(mean, "video", handled=False), _finding([evidence.detect()], "video")):
+        if together.found:
+            frames_told = {"frames": f"{number} together, and none alone"}
+            return replace(together, details=together.details | frames_told)
+    return found
 
 
 def _manifest(file: bytes | io.BufferedIOBase, what: str = "picture") -> MarkFinding:
@@ -198,13 +208,19 @@ def _watermark(
 ) -> MarkFinding:
     """Of one photo, or of some frames of a video. `handled`: the first is also looked for as mirrored, turned
     or squeezed."""
-    name, title = "watermark", "Invisible watermark"
     detections: list[watermark_detector.WatermarkDetection] = []
     for photo in photos:
         # a film was handled as a whole: one frame is enough to search for that
-        detections.append(watermark_detector.detect(photo, handled=handled and not detections))
+        one = watermark_detector.detect(photo, handled=handled and not detections)
+        detections.append(replace(one, threshold=FRAME_THRESHOLD) if what == "video" else one)
         if sum(one.payload is not None for one in detections) >= ENOUGH_MARKED_FRAMES:
             break
+    return _finding(detections, what)
+
+
+def _finding(detections: list[watermark_detector.WatermarkDetection], what: str) -> MarkFinding:
+    """What was found, in words."""
+    name, title = "watermark", "Invisible watermark"
     marked = sum(detection.present for detection in detections)
     frames = {"frames": f"{marked} of {len(detections)} that were searched"} if what == "video" else {}
     payloads = [one.payload for one in detections if one.payload]

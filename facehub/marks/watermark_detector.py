@@ -98,10 +98,12 @@ class WatermarkDetection:
     """None if there is no mark, or one too faint to be read."""
     fits: bool | None = None
     """Whether the message was made for what this picture shows; None if that cannot be told."""
+    threshold: float = PRESENT_THRESHOLD
+    """The score from which there is a mark: it depends on how much was searched."""
 
     @property
     def present(self) -> bool:
-        return self.payload is not None or self.score >= PRESENT_THRESHOLD
+        return self.payload is not None or self.score >= self.threshold
 
 
 def detect(photo: UInt8[Tensor, "3 height width"], *, handled: bool = True) -> WatermarkDetection:
@@ -122,7 +124,7 @@ def detect(photo: UInt8[Tensor, "3 height width"], *, handled: bool = True) -> W
 
 
 def _upright(photo: UInt8[Tensor, "3 height width"], side_px: int, table: Waves) -> WatermarkDetection:
-    even = _even(photo, side_px)
+    even = evened(photo, side_px)
     # the scale, if the photo is still as large as it was
     untouched = max(even.shape) / min(max(photo.shape[1:]), FRAME)
     places_tried = (_exact(even, scale, table) for scale in [untouched, *_likely(even, table)])
@@ -133,11 +135,11 @@ def _upright(photo: UInt8[Tensor, "3 height width"], side_px: int, table: Waves)
     frame = [max(2, round(side / one)) for side, one in zip(even.shape, best.scale, strict=True)]
     if max(best.scale) < ENLARGED_BELOW and max(frame) <= MAX_SIDE_PX:
         photo = _bytes(interpolate(photo[None].float(), frame, mode="bicubic", antialias=True))[0]
-        even = _even(photo, MAX_SIDE_PX)
+        even = evened(photo, MAX_SIDE_PX)
         best = _exact(even, 1.0, table)
         _, turn, weight = _aligned(best, table)
-    shown = even * _content(photo, even, best.scale)
-    laid = _values(shown, *(even.new_tensor([scale]) for scale in best.scale))[:, 0, 0]
+    shown = even * content_map(photo, even, best.scale)
+    laid = wave_values(shown, *(even.new_tensor([scale]) for scale in best.scale))[:, 0, 0]
     laid = whitened(laid, table.ring, table.member)
     plain, laid = ((values * turn)[table.pilots :] for values in (best.values, laid))
     read, fits = message.read(plain, laid, weight, table.plan)
@@ -148,7 +150,7 @@ def _bytes(photos: Tensor) -> Photos:
     return photos.round().clamp(0, 255).to(torch.uint8)
 
 
-def _content(
+def content_map(
     photo: UInt8[Tensor, "3 height width"], even: Float[Tensor, "h w"], scale: tuple[float, float]
 ) -> Float[Tensor, "h w"]:
     """The map that the bound waves lie on, as it was in the pattern's frame."""
@@ -159,7 +161,7 @@ def _content(
 
 def _undone(photo: UInt8[Tensor, "3 height width"], table: Waves) -> list[Photo]:
     """The photo as it was before the few things that are likeliest to have been done to it."""
-    transform = spectrum(_even(photo, MAX_SIDE_PX))
+    transform = spectrum(evened(photo, MAX_SIDE_PX))
     scales = log_steps(MIN_SCALE, MAX_SCALE, COARSE_STEP, photo.device)
     ranked = []
     for handling in handlings():
@@ -169,7 +171,7 @@ def _undone(photo: UInt8[Tensor, "3 height width"], table: Waves) -> list[Photo]
     return [handling.undo(photo) for _, handling in ranked[:MAX_HANDLINGS]]
 
 
-def _even(photo: UInt8[Tensor, "3 height width"], side_px: int) -> Float[Tensor, "h w"]:
+def evened(photo: UInt8[Tensor, "3 height width"], side_px: int) -> Float[Tensor, "h w"]:
     """Brightness about its local mean, over its local deviation, faded out along the edges."""
     scale = max(1.0, max(photo.shape[1:]) / side_px)
     size = [max(1, round(side / scale)) for side in photo.shape[1:]]
@@ -194,7 +196,7 @@ def _likely(even: Float[Tensor, "h w"], table: Waves) -> list[float]:
 def _exact(even: Float[Tensor, "h w"], scale: float, table: Waves) -> _Place:
     """The best place about a scale."""
     scales = scale * (1 + SEARCH_RADIUS.to(even.device))
-    values = whitened(_values(even, scales, scales).permute(1, 2, 0), table.ring, table.member)
+    values = whitened(wave_values(even, scales, scales).permute(1, 2, 0), table.ring, table.member)
     maps = places(values[..., : table.pilots], table).flatten(2)
     score, index = maps.flatten().max(0)
     first, second, place = (int(i) for i in torch.unravel_index(index, maps.shape))
@@ -202,7 +204,7 @@ def _exact(even: Float[Tensor, "h w"], scale: float, table: Waves) -> _Place:
     return _Place(float(score), (float(scales[first]), float(scales[second])), values[first, second], shift)
 
 
-def _values(
+def wave_values(
     even: Float[Tensor, "h w"], downs: Float[Tensor, " scales"], acrosses: Float[Tensor, " other"]
 ) -> Complex64[Tensor, "waves scales other"]:
     """The waves at scales for height and width apart, exactly."""
@@ -218,9 +220,9 @@ def _values(
         * right
         / (TILE * acrosses[:, None, None])
     )
-    rows = torch.einsum("yx,bkx->ybk", even.to(torch.complex64), _turns(-across))
+    rows = torch.einsum("yx,bkx->ybk", even.to(torch.complex64), turns_of(-across))
     # scale down, wave down, scale across, wave across
-    both = torch.einsum("aly,ybk->albk", _turns(-vertical), rows)
+    both = torch.einsum("aly,ybk->albk", turns_of(-vertical), rows)
     return both[:, table.all[:, 0] + MAX_FREQUENCY, :, table.all[:, 1]]
 
 
@@ -232,7 +234,7 @@ def _aligned(
     pilots, device = table.pilots, place.values.device
     shifts = torch.arange(-4, 5, device=device) / 2
     offsets = torch.cartesian_prod(2 * place.shift[0] + shifts, 2 * place.shift[1] + shifts)
-    turns = _turns(offsets @ table.all.T.float() / TILE)
+    turns = turns_of(offsets @ table.all.T.float() / TILE)
     answers = ((place.values * turns)[:, :pilots] * table.plan.phases.to(device).conj()).real
     best = int(answers.sum(1).argmax())
     weight = (answers[best] @ table.member[:pilots] / table.member[:pilots].sum(0)).clamp(min=0.02)
@@ -240,7 +242,7 @@ def _aligned(
     return float(score), turns[best], weight[table.ring[pilots:]]
 
 
-def _turns(cycles: Float[Tensor, "*any"]) -> Complex64[Tensor, "*any"]:
+def turns_of(cycles: Float[Tensor, "*any"]) -> Complex64[Tensor, "*any"]:
     """exp(2 pi i cycles), in a fifth of the time that torch.exp takes."""
     return torch.polar(torch.ones_like(cycles), 2 * math.pi * cycles)
 

@@ -76,6 +76,8 @@ class VideoFrame:
     """When it is shown, in units of `VideoInfo.time_base`; later than the frame before."""
     colour_codes: tuple[int, int, int]
     """FFmpeg's numbers for matrix, primaries and transfer, which the way back needs."""
+    keyframe: bool = False
+    """Whether the file holds it as a picture of its own, and not as changes of another."""
 
     def seconds(self, info: VideoInfo) -> float:
         return float(self.pts * info.time_base)
@@ -147,6 +149,7 @@ class Reader:
                 torch.from_numpy(pixels).permute(2, 0, 1),
                 pts,
                 (frame.colorspace, frame.color_primaries, frame.color_trc),
+                bool(frame.key_frame),
             )
         end = float(((last or 0) + step) * film.time_base - film.start)
         self.cut_off = self.cut_off or (film.seconds is not None and film.seconds - end > CUT_OFF_S)

@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 from facehub import image
 from facehub.checker import check, film_watermark
 from facehub.errors import BadPhoto
-from facehub.marks import xmp
+from facehub.marks import watermark_detector, xmp
 from facehub.marks.origin import Marks, Origin
 from facehub.marks.source_type import SOURCE_TYPE
 
@@ -78,10 +78,27 @@ def test_a_film_is_read_from_the_mean_of_frames_that_are_too_faint_alone(astrona
         marked = image.with_marks(moved, None, Marks(), 0xC0FFEE42)[0]
         noisy = marked + 95 * torch.randn(marked.shape, generator=noise)
         frames.append(noisy.round().clamp(0, 255).to(torch.uint8))
-    found = film_watermark(iter(frames), len(frames))
+    found = film_watermark(((frame, False) for frame in frames), len(frames))
     assert found.details["watermark"] == "c0ffee42"
-    assert found.details["frames"] == "the mean of 48, and none alone"
-    assert not film_watermark(iter(frames[:1] * 8), 8).found
+    assert found.details["frames"] == "48 together, and none alone"
+    assert not film_watermark(iter([(frames[0], False)] * 8), 8).found
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_film_made_smaller_and_compressed_is_told(astronaut, marked):
+    """At 60 % of its size, as JPEG of a low quality: no frame shows the mark, nor does their mean."""
+    frames = []
+    for index in range(12):
+        frame = astronaut[:, index : index + 360, 20 + 2 * index : 20 + 2 * index + 480]
+        if marked:
+            frame = image.with_marks(frame, None, Marks(), 0xC0FFEE42)[0]
+        small, buffer = image.to_pil(frame).resize((288, 216), Image.Resampling.BICUBIC), io.BytesIO()
+        small.save(buffer, "JPEG", quality=15)
+        frames.append(image.read(buffer.getvalue()).photo)
+    mean = torch.stack(frames).float().mean(0).round().to(torch.uint8)
+    alone = [watermark_detector.detect(one, handled=False).present for one in (frames[0], mean)]
+    assert not any(alone)
+    assert film_watermark(((frame, index == 0) for index, frame in enumerate(frames)), 12).found == marked
 
 
 def test_no_picture_is_a_sentence(tmp_path):

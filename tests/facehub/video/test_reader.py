@@ -67,6 +67,12 @@ def test_any_container_is_read(tmp_path, frames, name, codec):
     assert (shots[3].photo[:, 20, 20].int() - torch.tensor([200, 0, 0])).abs().max() < 40
 
 
+def test_keyframes_are_told(tmp_path, frames):
+    with Reader(clips.write(tmp_path / "film.mp4", frames)) as reader:
+        told = [shot.keyframe for shot in reader]
+    assert told == [True] + [False] * (len(frames) - 1)
+
+
 @pytest.mark.parametrize(
     ("turned", "mirrored"), [(0, False), (90, False), (180, False), (-90, False), (0, True), (90, True)]
 )
