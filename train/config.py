@@ -67,7 +67,7 @@ class PairConfig:
     size: int = 256
     """Side of the crop in pixels."""
     times: int = 2
-    """How many times the side of the base's crop that is: 2 (double1) or 4 (subpixel1)."""
+    """How many times the side of the base's crop that is: 2 (double2) or 4 (subpixel2)."""
     batch: int = 4
     """Faces a step."""
     steps: int = 900

@@ -20,13 +20,17 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 NETWORK = "korshunova2017"
 """The network of Korshunova et al. 2017, and the one that config.json means by default."""
 
-SUBPIXEL = "subpixel1"
+SUBPIXEL = "subpixel2"
 """Its 128 px network with a sub-pixel head for 512 px (networks/subpixel.py)."""
 
-DOUBLE = "double1"
+DOUBLE = "double2"
 """Its 128 px network with a sub-pixel head for 256 px (networks/double.py)."""
 
-SIZES = {NETWORK: tuple(JOINT_CHANNELS), SUBPIXEL: (512,), DOUBLE: (256,)}
+UNFILTERED_DOUBLE = "double1"
+"""The same without the low-pass of what the head unfolds: identities that were trained before there was one.
+"""
+
+SIZES = {NETWORK: tuple(JOINT_CHANNELS), SUBPIXEL: (512,), DOUBLE: (256,), UNFILTERED_DOUBLE: (256,)}
 """Networks that config.json may name, and the sides in pixels that each takes. weights.py builds them."""
 
 BASES = ("self", "consented", "synthetic", "public-domain", "research")

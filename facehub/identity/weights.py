@@ -21,11 +21,11 @@ from torch import Tensor
 
 from ..errors import BadIdentity
 from ..files import sha256_of
-from ..networks.double import DoubleGenerator
+from ..networks.double import DoubleGenerator, UnfilteredDoubleGenerator
 from ..networks.generator import Generator
 from ..networks.subpixel import HeadedGenerator, SubpixelGenerator
 from ..text import one_line
-from .schema import DOUBLE, NETWORK, SUBPIXEL
+from .schema import DOUBLE, NETWORK, SUBPIXEL, UNFILTERED_DOUBLE
 
 MAX_BYTES = 64_000_000
 MAX_HEADER_BYTES = 100_000
@@ -40,6 +40,7 @@ BUILDERS: dict[str, Callable[[int], AnyGenerator]] = {
     NETWORK: Generator,
     SUBPIXEL: SubpixelGenerator,
     DOUBLE: DoubleGenerator,
+    UNFILTERED_DOUBLE: UnfilteredDoubleGenerator,
 }
 """How the network that config.json names is built, from the side of its crop in pixels.
 

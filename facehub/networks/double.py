@@ -1,8 +1,9 @@
-"""The 128 px network with a head that paints at 256 px: `network: double1` in an identity's config.json.
+"""The 128 px network with a head that paints at 256 px: `network: double2` in an identity's config.json.
 
 The first half of the sub-pixel head of subpixel.py, with one residual convolution: a third of its cost. Three
 3x3 convolutions at the base's resolution read the base's features beside the folded crop, and pixel-shuffle
-(Shi et al., CVPR 2016, https://arxiv.org/abs/1609.05158) unfolds the picture. Departure from the paper.
+(Shi et al., CVPR 2016, https://arxiv.org/abs/1609.05158) unfolds the picture. Departure from the
+paper. `network: double1` is the same without the low-pass of what is unfolded.
 """
 
 import torch
@@ -12,14 +13,21 @@ from torch import Tensor, nn
 
 from ..types import Crops
 from .generator import JOINT_CHANNELS, Window
-from .subpixel import CHANNELS, SLOPE, HeadedGenerator, SubpixelHead, doubled, enlarged, fold
+from .subpixel import CHANNELS, SLOPE, HeadedGenerator, SubpixelHead, doubled, enlarged, fold, lowpass
 
 
 class DoubleHead(nn.Module):
-    """What the head adds to the base's picture, enlarged to twice the base's resolution."""
+    """What the head adds to the base's picture, enlarged to twice the base's resolution.
 
-    def __init__(self, features: int):
+    `filtered`: low-passed, so that pixels do not alternate (`lowpass`).
+    """
+
+    reach = 4
+    """See `SubpixelHead`."""
+
+    def __init__(self, features: int, *, filtered: bool = True):
         super().__init__()
+        self.filtered = filtered
         self.enter = nn.Conv2d(features + 12, CHANNELS, 3, padding=1)
         self.middle = nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1)
         self.leave = nn.Conv2d(CHANNELS, 12, 3, padding=1)
@@ -37,22 +45,31 @@ class DoubleHead(nn.Module):
         x = F.leaky_relu(self.enter(torch.cat([features, fold(crop, features)], 1)), SLOPE)
         x = x + F.leaky_relu(self.middle(x), SLOPE)
         x = F.pixel_shuffle(self.leave(x), 2)
-        return enlarged(rgb) + x.to(rgb.dtype), x[:, :0]
+        added = x.to(rgb.dtype)
+        return enlarged(rgb) + (lowpass(added) if self.filtered else added), x[:, :0]
 
 
 class DoubleGenerator(HeadedGenerator):
     """A head for twice the side of the base's crop."""
 
     head: DoubleHead
+    filtered = True
+    """Whether its head is; see `DoubleHead`."""
 
     def __init__(self, size: int = 256):
         super().__init__(size, times=2, called="double")
-        self.head = DoubleHead(JOINT_CHANNELS[self.base.size])
+        self.head = DoubleHead(JOINT_CHANNELS[self.base.size], filtered=self.filtered)
 
     @staticmethod
     def paint(head, seen, crop: Crops, asked: Window) -> Float[Tensor, "faces 3 h w"]:
         """See `HeadedGenerator.paint`."""
         return doubled(head, seen, crop, asked)[0]
+
+
+class UnfilteredDoubleGenerator(DoubleGenerator):
+    """`network: double1`: pixels may alternate."""
+
+    filtered = False
 
 
 @torch.no_grad()

@@ -1,10 +1,13 @@
-"""The 128 px network with a head that paints at 512 px: `network: subpixel1` in an identity's config.json.
+"""The 128 px network with a head that paints at 512 px: `network: subpixel2` in an identity's config.json.
 
 The paper grows its network by whole branches (section 4.1), which convolve at every pixel: 6 times the
 arithmetic of 128 px at 256 px, and 32 times at 512 px. Here the finer crop enters folded and the picture
 leaves unfolded: pixel-unshuffle and pixel-shuffle (Shi et al., CVPR 2016, https://arxiv.org/abs/1609.05158).
 Four 3x3 convolutions at 128 px read the features of the paper's 128 px network beside the crop; four narrow
 ones at 256 px finish. Departure from the paper.
+
+Where the four channels of a pixel-shuffle disagree, pixels alternate: combs in beards and brows
+(https://distill.pub/2016/deconv-checkerboard). What is unfolded is therefore low-passed, in training too.
 """
 
 import torch
@@ -31,12 +34,17 @@ DEPTH = 2
 SLOPE = 0.2
 """Of the leaky rectifiers for negative values."""
 
-REACH = 2 + DEPTH
-"""How far the convolutions at one resolution reach, in pixels; a bicubic enlargement reaches 2."""
+LOWPASS = (-1 / 16, 4 / 16, 10 / 16, 4 / 16, -1 / 16)
+"""Low-pass of what pixel-shuffle unfolds, along rows and columns. It removes what alternates from pixel to
+pixel, keeps 3/4 of a period of four pixels and nearly all of longer ones.
+"""
 
 
 class SubpixelHead(nn.Module):
     """What the head adds to the base's picture at twice and at four times the base's resolution."""
+
+    reach = 3 + DEPTH
+    """How far it reads at one resolution, in pixels; a bicubic enlargement reads 2 far."""
 
     def __init__(self, features: int):
         super().__init__()
@@ -61,14 +69,14 @@ class SubpixelHead(nn.Module):
     ) -> tuple[Float[Tensor, "n 3 height width"], Float[Tensor, "n passed height width"]]:
         """The picture at twice the base's resolution, and the features passed on.
 
-        `crop` is the input there. Values nearer than `REACH` base pixels to an edge hold what zero padding
-        makes of it.
+        `crop` is the input there. Values nearer than `reach` base pixels to an edge hold what padding makes
+        of it.
         """
         x = F.leaky_relu(self.enter(torch.cat([features, fold(crop, features)], 1)), SLOPE)
         for layer in self.middle:
             x = x + F.leaky_relu(layer(x), SLOPE)
         x = F.pixel_shuffle(self.leave(x), 2)
-        return enlarged(rgb) + x[:, :3].to(rgb.dtype), x[:, 3:]
+        return enlarged(rgb) + lowpass(x[:, :3].to(rgb.dtype)), x[:, 3:]
 
     def to_full(
         self,
@@ -81,7 +89,7 @@ class SubpixelHead(nn.Module):
         x = F.leaky_relu(self.fine_enter(x.contiguous(memory_format=torch.channels_last)), SLOPE)
         for layer in self.fine_middle:
             x = x + F.leaky_relu(layer(x), SLOPE)
-        return enlarged(rgb) + F.pixel_shuffle(self.fine_leave(x), 2).to(rgb.dtype)
+        return enlarged(rgb) + lowpass(F.pixel_shuffle(self.fine_leave(x), 2).to(rgb.dtype))
 
 
 class HeadedGenerator(nn.Module):
@@ -132,7 +140,7 @@ class SubpixelGenerator(HeadedGenerator):
     @staticmethod
     def paint(head, seen, crop: Crops, asked: Window) -> Float[Tensor, "faces 3 h w"]:
         """See `HeadedGenerator.paint`."""
-        entering = dilate_window(halve_window(asked), crop.shape[-1] // 2, REACH)
+        entering = dilate_window(halve_window(asked), crop.shape[-1] // 2, head.reach)
         rgb, passed = doubled(head, seen, F.avg_pool2d(crop, 2), entering)
         held = double_window(entering)
         whole = (0, crop.shape[-1], 0, crop.shape[-1])
@@ -146,7 +154,7 @@ class SubpixelGenerator(HeadedGenerator):
 def doubled(head, seen, crop: Crops, asked: Window) -> tuple[Tensor, Tensor]:
     """A window of the picture at twice the base's resolution and of the features passed on."""
     side = crop.shape[-1]
-    entering = dilate_window(halve_window(asked), side // 2, REACH)
+    entering = dilate_window(halve_window(asked), side // 2, head.reach)
     features, rgb = seen(F.avg_pool2d(crop, 2), entering)
     held = double_window(entering)
     rgb, passed = head.to_double(features, rgb, crop_window(crop, (0, side, 0, side), held))
@@ -161,6 +169,18 @@ def fold(crop: Float[Tensor, "n 3 height width"], like: Tensor) -> Float[Tensor,
 def enlarged(rgb: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 height width"]:
     """Twice as large, bicubic."""
     return F.interpolate(rgb, scale_factor=2.0, mode="bicubic", align_corners=False)
+
+
+def lowpass(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+    """Convolve rows and columns with `LOWPASS`; the edge pixel is repeated beyond the edge."""
+    reach = len(LOWPASS) // 2
+    for axis in (2, 3):
+        length = x.shape[axis]
+        around = F.pad(x, (reach, reach, 0, 0) if axis == 3 else (0, 0, reach, reach), mode="replicate")
+        x = torch.stack(
+            [weight * around.narrow(axis, tap, length) for tap, weight in enumerate(LOWPASS)]
+        ).sum(0)
+    return x
 
 
 def double_window(window: Window) -> Window:

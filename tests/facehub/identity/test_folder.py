@@ -159,7 +159,7 @@ def test_numbers_are_bounded(folder, metrics):
         ({"size": 100}, "one of 16"),
         ({"size": "128"}, "whole number"),
         ({"size": True}, "whole number"),
-        ({"network": "os.system"}, "knows 'korshunova2017' and 'subpixel1'"),
+        ({"network": "os.system"}, "knows 'korshunova2017' and 'subpixel2'"),
         ({"name": "../up"}, "small letters"),
         ({"title": "a\nb"}, "cannot be shown"),
         ({"code": "import os"}, "does not know"),

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from facehub.errors import BadSetting
 from facehub.identity import weights
 from facehub.identity.schema import SIZES
-from facehub.networks.double import DoubleGenerator
+from facehub.networks.double import DoubleGenerator, UnfilteredDoubleGenerator
 from facehub.networks.folded import FoldedSubpixelGenerator, for_inference
-from facehub.networks.subpixel import SubpixelGenerator, enlarged
+from facehub.networks.subpixel import SubpixelGenerator, enlarged, lowpass
 
 
 def trained(size: int = 64, network=SubpixelGenerator):
@@ -21,7 +21,7 @@ def trained(size: int = 64, network=SubpixelGenerator):
     return generator
 
 
-@pytest.mark.parametrize("network", [SubpixelGenerator, DoubleGenerator])
+@pytest.mark.parametrize("network", [SubpixelGenerator, DoubleGenerator, UnfilteredDoubleGenerator])
 @pytest.mark.parametrize("window", [(0, 64, 0, 64), (3, 50, 7, 33), (20, 21, 63, 64), (17, 40, 0, 9)])
 def test_windows_and_what_is_served_are_exact(window, network):
     generator, crop = trained(network=network), torch.rand(2, 3, 64, 64, dtype=torch.float64)
@@ -65,3 +65,28 @@ def test_networks_by_name():
         assert weights.shapes(sizes[-1], network).keys() == built.state_dict().keys()
     with pytest.raises(BadSetting, match="30 px is not known"):
         SubpixelGenerator(30)
+
+
+def test_what_alternates_from_pixel_to_pixel_is_gone_and_what_is_wide_stays():
+    columns = torch.arange(32.0)
+    for board in (columns % 2, (columns[:, None] + columns) % 2):
+        filtered = lowpass(board.expand(1, 1, 32, 32))
+        assert torch.allclose(filtered[..., 2:-2, 2:-2], torch.tensor(0.5), atol=1e-6)
+    wave = torch.sin(columns * torch.pi / 8).expand(1, 1, 32, 32)
+    assert torch.allclose(lowpass(wave)[..., 2:-2], wave[..., 2:-2], atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("network", "alternates"), [(DoubleGenerator, False), (UnfilteredDoubleGenerator, True)]
+)
+def test_a_head_whose_channels_disagree(network, alternates):
+    """The four places of a base pixel get four values."""
+    generator = network(64)
+    torch.nn.init.constant_(generator.head.leave.bias, 0.0)
+    generator.head.leave.bias.data[::4] = 0.4
+    with torch.no_grad():
+        added = generator(torch.full((1, 3, 64, 64), 0.5)) - enlarged(
+            generator.base(torch.full((1, 3, 32, 32), 0.5))
+        )
+    inside = added[..., 4:-4, 4:-4]
+    assert (inside.std() > 0.1) == alternates
