@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .filters import gaussian, lowpass, luma, masked_mean
 
-BAND = 0.6
+BAND = 1.0
 """Deviation of the Gaussian above which detail is the photo's, in crop pixels."""
 
 LIMIT = 3.0
@@ -27,13 +27,13 @@ FULL = 2.0
 WINDOW = 3.0
 """Deviation of the Gaussian over which energies are compared, in crop pixels."""
 
-SHARPENED = 1.2
+SHARPENED = 1.6
 """Deviation of the Gaussian of the unsharp mask on eyes, brows and mouth, in crop pixels."""
 
-MOST = 2.0
+MOST = 4.0
 """Largest weight of that unsharp mask."""
 
-MISSING = 0.3
+MISSING = 0.75
 """Power of the crop pixel's side by which sharpening makes up for the octaves that the crop has not."""
 
 RANGE_PX = 2

@@ -3,8 +3,8 @@
 A swap keeps gaze and expression, so lids, irises, lips and teeth of the new face lie where the photo's do,
 and the photo has their edges, catchlights and gaps as sharp as it is. Within the eyes' openings luma above
 `EYE_BAND` is therefore the photo's, and within the lips' outline all three colours above `MOUTH_BAND`. Below
-that, and so in the colours of irises and lips, everything is the identity's; so are lids, lashes and the
-shape of the lips. Not in the paper; docs/results.md has both sides measured.
+that everything is the identity's, but for half of the lips' chroma; so are lids, lashes and the shape of the
+lips. Not in the paper; docs/results.md has both sides measured.
 """
 
 import torch
@@ -27,6 +27,10 @@ less than half an iris, so that how light the iris is stays the identity's."""
 MOUTH_BAND = 0.06
 """The same for the mouth: about as wide as a gap between painted lips, which goes where the photo's are
 closed. Wider ones close it further, and cost likeness (docs/results.md)."""
+
+LIP_CHROMA = 0.5
+"""How much of the lips' chroma is the photo's: dark lips in the light of a pale face are gray, and a photo's
+make-up is part of it."""
 
 EYE_INSET = 0.025
 """Way inside the outline on which the photo fades in, in the same units: the line of the lids is not
@@ -109,8 +113,9 @@ def _new_mouth(
     weight: Float[Tensor, "1 1 h w"],
     sigma_px: float,
 ) -> Float[Tensor, "1 3 h w"]:
-    """The painted mouth below the band, the photo's above it."""
-    return painted + _above(photo, sigma_px) - _above(painted, sigma_px)
+    """The painted mouth below the band, in a colour between the two; the photo's above it."""
+    low = lowpass(photo - painted, sigma_px)
+    return photo - low + LIP_CHROMA * (low - luma(low))
 
 
 def _new_eye(

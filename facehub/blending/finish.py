@@ -17,13 +17,13 @@ from .detail import detail_weight, sharpen_features, transfer_detail
 from .eyes_and_mouth import keep_eyes_and_mouth
 from .features import between_eyes, feature_distances, feature_mask
 
-OWN = (0.14, 0.12, 0.11, 0.10)
+OWN = (0.10, 0.09, 0.08, 0.08)
 """Around eyes, brows, mouth and nostrils the photo's detail stays away this far, in units of the distance
 between the eyes.
 """
 
-CRISP = (*OWN[:3], 0.0)
-"""The network's own eyes, brows and mouth are sharpened as far."""
+CRISP = (0.14, 0.12, 0.11, 0.0)
+"""The network's own eyes, brows and mouth are sharpened up to here, in the same units."""
 
 COLOURED = (0.03, 0.0, 0.035, 0.0)
 """Eyes and lips keep the identity's colour up to here, in the same units; lids, brows and nostrils have the

@@ -2,7 +2,7 @@
 
 import torch
 
-from facehub.blending.detail import LIMIT, detail_weight, sharpen_features, transfer_detail
+from facehub.blending.detail import BAND, LIMIT, detail_weight, sharpen_features, transfer_detail
 from facehub.blending.filters import gaussian, luma
 
 FULL, NONE = torch.ones(1), torch.zeros(1)
@@ -72,7 +72,7 @@ def test_a_mole_stays_behind():
 
 def fine_mean(picture: torch.Tensor) -> float:
     bright = luma(picture)
-    return (bright - gaussian(bright, 0.6 * CROP_PX)).abs().mean().item()
+    return (bright - gaussian(bright, BAND * CROP_PX)).abs().mean().item()
 
 
 def test_wrinkles_wider_than_the_band_stay_behind():

@@ -85,7 +85,7 @@ def test_an_eye_behind_dark_glass_stays_as_it_was_painted(landmarks, whole):
     assert not torch.equal(keep_eyes_and_mouth(painted, photo * 0 + painted * 0.9, whole, landmarks), painted)
 
 
-def test_painted_lips_that_part_are_closed_as_the_photos_and_keep_their_colour(landmarks, whole):
+def test_painted_lips_that_part_are_closed_as_the_photos_in_a_colour_between_the_two(landmarks, whole):
     lips = polygon(landmarks, MOUTH) > 0
     middle = landmarks[0, list(MOUTH)].mean(0)[1]
     height = 0.03 * between_eyes(landmarks).item()
@@ -99,7 +99,7 @@ def test_painted_lips_that_part_are_closed_as_the_photos_and_keep_their_colour(l
     assert now < 0.5 * was
     lip = ((polygon(landmarks, MOUTH, 5.0) >= 1) & ~gap)[0, 0]
     colour = kept[0, :, lip].mean(1)
-    assert colour[0] - colour[1] > 0.3, "the lips stay red"
+    assert 0.27 < colour[0] - colour[1] < 0.45, "between the photo's 0.2 and the painted 0.6"
 
 
 def test_elsewhere_not_a_bit_changes(landmarks, whole):
