@@ -1,10 +1,10 @@
-"""What a session's last swap computed, kept in memory so that only what changed is computed again. Never on
-disk."""
+"""What a session's last swap computed, and what everybody's examples gave, kept in memory so that only what
+changed is computed again. Never on disk."""
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from facehub.face_plan import SwappedFaces
@@ -44,6 +44,33 @@ class Work:
         self.results[choice] = result
         while len(self.results) > MAX_RESULTS:
             self.results.popitem(last=False)
+
+
+class ExampleCache:
+    """The work on each example photo, for all visitors: computed for the first who chooses it.
+
+    Each visitor gets a copy, because a preview lies in its session's folder. Bounded by the number of
+    examples and by `MAX_RESULTS`.
+    """
+
+    def __init__(self, examples: Sequence[Path]):
+        self._works: dict[str, Work | None] = {str(file): None for file in examples}
+
+    def get(self, photo: str | None) -> Work | None:
+        """Everybody's work on an example; None for any other photo, and before the first visitor."""
+        return self._works.get(photo or "")
+
+    def put(self, photo: str | None, work: Work) -> None:
+        """Keep what is known of a photo, if it is an example."""
+        if photo in self._works:
+            self._works[photo] = replace(work, results=OrderedDict())
+
+    def copy(self, photo: str | None, file: Path) -> Work | None:
+        """The work on an example as that of a session, whose photo lies in `file`."""
+        known = self.get(photo)
+        return known and replace(
+            known, file=file, seconds=dict(known.seconds), preview=None, results=OrderedDict()
+        )
 
 
 class SessionCache:

@@ -29,7 +29,7 @@ from ..views import results
 from ..views.results import Details, Results, at_strength
 from .identities import Finder, IdentityHandlers
 from .plan import Plan, make_plan, run_plan
-from .session_cache import SessionCache, Work
+from .session_cache import ExampleCache, SessionCache, Work
 from .uploads import UploadHandlers, session_of
 
 MAX_COMPARED = 12
@@ -61,6 +61,7 @@ class Handlers(IdentityHandlers, UploadHandlers):
         IdentityHandlers.__init__(self, identities, swapper, visits, keep=keep, elsewhere=elsewhere)
         UploadHandlers.__init__(self, visits, examples=examples, limits=limits)
         self.marks, self.label_optional, self.cache = marks, label_optional, SessionCache()
+        self.example_cache = ExampleCache(examples)
 
     @as_user_error
     def swap(
@@ -167,28 +168,37 @@ class Handlers(IdentityHandlers, UploadHandlers):
         detections = self.detect(work, one, progress)
         plan = make_plan(faces, identity, detections, self.limits)
         choice = (tuple(sorted(plan.items())), masker)
-        if (swapped := work.results.get(choice)) is None:
+        # a visitor's own identity may have the name of another's; installed ones are the same for everybody
+        ones = {name: self.find(name, session) for name in plan.values()}
+        everybodys = self.example_cache.get(photo) if ones.keys() <= self.identities.keys() else None
+        swapped = work.results.get(choice) or (everybodys and everybodys.results.get(choice))
+        if swapped is None:
             progress(0.6, desc="Swapping")
             swapped = run_plan(
                 work.picture.photo[None],
                 plan,
                 detections,
-                lambda name: self.load(self.find(name, session)),
+                lambda name: self.load(ones[name]),
                 masker=masked,
             )
-            work.keep(choice, swapped)
-            self.cache.trim()
+        if everybodys:
+            everybodys.detections = work.detections
+            everybodys.keep(choice, swapped)
+        work.keep(choice, swapped)
+        self.cache.trim()
         return work, swapped, plan
 
     def open(self, photo: str | None, session: str | None, progress: Callable) -> Work:
         """A session's photo, decoded. Raises BadPhoto."""
         file = self.upload(photo, session)
         if (work := self.cache.get(session, file)) is None:
-            progress(0.05, desc="Reading the photo")
-            start = time.perf_counter()
-            picture = self.decoding.read(file, max_megapixels=self.limits.megapixels)
-            work = Work(file, picture, {"read": time.perf_counter() - start})
-            self.freed.watch(work, picture.photo[0].numel() / 1e6)
+            if (work := self.example_cache.copy(photo, file)) is None:
+                progress(0.05, desc="Reading the photo")
+                start = time.perf_counter()
+                picture = self.decoding.read(file, max_megapixels=self.limits.megapixels)
+                work = Work(file, picture, {"read": time.perf_counter() - start})
+                self.freed.watch(work, picture.photo[0].numel() / 1e6)
+                self.example_cache.put(photo, work)
             self.cache.put(session, work)
         return work
 

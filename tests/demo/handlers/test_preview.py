@@ -2,6 +2,7 @@
 
 import time
 import zipfile
+from dataclasses import replace
 
 import gradio as gr
 import pytest
@@ -13,7 +14,7 @@ from demo.handlers.session_cache import COPIES_PER_RESULT, SessionCache, Work
 from facehub import image
 from facehub.image import Picture, read_statement
 
-from ..conftest import photo_of
+from ..conftest import COLOURS, photo_of
 
 VISITOR, OTHER = gr.Request(session_hash="visitor"), gr.Request(session_hash="other")
 
@@ -221,3 +222,23 @@ def test_the_mask_is_a_picture_of_the_photos_size(handlers, upload):
     assert mask.shape[1:] == photo.shape[1:]
     assert (mask.min(), mask.max()) == (0, 255)
     assert not mask[:, :, :115].any() and mask[:, :, 115:].any(), "the face on the right"
+
+
+def test_an_example_is_swapped_once_for_all_visitors(handlers, previews, counted):
+    example = str(handlers.examples[0])
+    first = show(previews, example)
+    done = len(counted)
+    second = show(previews, example, request=OTHER)
+    assert len(counted) == done
+    assert (pixels(first.blended) - pixels(second.blended)).abs().max() < 20, "watermarks differ"
+    assert first.blended != second.blended and first.original != second.original, "in files of their own"
+
+
+def test_only_installed_identities_are_shared_between_visitors(handlers, previews, counted, monkeypatch):
+    """Two visitors' own identities may have one name."""
+    monkeypatch.setitem(COLOURS, "own", (0.2, 0.9, 0.2))
+    own = replace(handlers.identities["ada"], name="own")
+    handlers.elsewhere = [lambda name, session: own if name == "own" else None]
+    for visitors, request in enumerate((VISITOR, OTHER), start=1):
+        show(previews, str(handlers.examples[0]), "own", request=request)
+        assert counted.count("own") == visitors
