@@ -60,6 +60,13 @@ return found;
 """Contrast of each visible text with the colours behind it, by WCAG's formula. Disabled controls are exempt
 there."""
 
+STILL = """
+const style = document.createElement('style');
+style.textContent = '* { transition: none !important; animation: none !important; }';
+document.head.append(style);
+"""
+"""Colours are measured as they end up, not on their way from light to dark."""
+
 RUN_AXE = """
 const done = arguments[0];
 axe.run(document, {resultTypes: ['violations']}).then(result => done(result.violations
@@ -79,3 +86,18 @@ def axe_findings(driver) -> list[str]:
         assert AXE is not None
         driver.execute_script(AXE.read_text(encoding="utf-8"))
     return driver.execute_async_script(RUN_AXE)
+
+
+def check_both_modes(driver) -> None:
+    """Assert that what is on the page now can be read, light and dark, and that axe-core finds nothing in it
+    where it is installed."""
+    driver.execute_script(STILL)
+    for _ in range(2):
+        texts = contrasts(driver)
+        assert len(texts) > 8
+        assert not [text for text in texts if text[0] < MIN_CONTRAST], (
+            driver.execute_script("return document.body.className"),
+            sorted(texts)[:5],
+        )
+        assert not (found := axe_findings(driver) if AXE else []), found
+        driver.execute_script("document.body.classList.toggle('dark')")

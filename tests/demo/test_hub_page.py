@@ -8,6 +8,7 @@ from facehub.image import read_statement
 from tests.identities import CONSENT, make
 from tests.loopback import LoopbackHub
 
+from .accessibility import check_both_modes
 from .browser import Visitor, needs_chromium
 from .conftest import served
 
@@ -42,7 +43,9 @@ def test_search_look_use_compare_and_send_the_link(driver, url, public, swapper,
         assert told in about
     visitor.picture("#found-samples")
     visitor.photograph("hub-looked")
+    check_both_modes(driver)
     visitor.photograph("hub-looked", width=390)
+    check_both_modes(driver)
     assert driver.execute_script("return document.documentElement.scrollWidth") <= 390
     visitor.resize(1280, 900)
     visitor.click("#found-samples button")
@@ -68,6 +71,7 @@ def test_search_look_use_compare_and_send_the_link(driver, url, public, swapper,
     visitor.wait(lambda: len(visitor.all("#grid img")) == 3)
     assert read_statement(visitor.bytes("#grid"))
     visitor.photograph("grid")
+    check_both_modes(driver)
     asked = visitor.requested()
     assert not [address for address in asked if not address.startswith((visitor.url, "data:", "blob:"))], (
         "nothing comes from elsewhere"

@@ -5,6 +5,7 @@ import pytest
 from demo.page import build
 from demo.training.records import TrainingAssets
 
+from .accessibility import check_both_modes
 from .browser import Visitor, needs_chromium
 from .conftest import eventually, files_in, served
 
@@ -72,18 +73,22 @@ def test_drop_photos_fill_in_start_stop_go_on_and_use(driver, url, snapshots, ga
     visitor.picture("#preview")
     visitor.wait(lambda: len(visitor.all("#curves svg")) == 3)
     visitor.photograph("train-running")
+    check_both_modes(driver)
     visitor.photograph("train-running", width=390)
+    check_both_modes(driver)
     driver.refresh()  # a session of its own, which remembers its key
     visitor.open("Train a face")
     visitor.reaches("running")
     visitor.click("#stop")
     visitor.reaches("stopped")
     visitor.photograph("train-stopped")
+    check_both_modes(driver)
     visitor.click("#resume")
     gate.step(3)
     visitor.reaches("done")
     assert "98%" in visitor.text("#measures")
     visitor.photograph("train-done")
+    check_both_modes(driver)
     key = visitor.value("#keep")
     assert not files_in(training.jobs.root / key / "photos")
     visitor.click("#use-trained")
