@@ -231,14 +231,21 @@ def snapshots(tmp_path) -> Callable[[int, int], list[Path]]:
     return make
 
 
-@pytest.fixture
-def driver(tmp_path) -> Iterator:
-    """A browser."""
-    from .browser import chromium
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory) -> Iterator:
+    """One browser for all tests of this process: it takes as long to start as most of them."""
+    from .shared_browser import SharedBrowser
 
-    browser = chromium(tmp_path / "profile")
+    browser = SharedBrowser(lambda: tmp_path_factory.mktemp("profile"))
     yield browser
     browser.quit()
+
+
+@pytest.fixture
+def driver(browser) -> Iterator:
+    """A new tab of the browser, which knows of nothing that was before."""
+    with browser.new_tab() as driver:
+        yield driver
 
 
 def eventually(condition: Callable[[], object], seconds: float = 20.0) -> object:
