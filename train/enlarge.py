@@ -59,7 +59,7 @@ Enlarge = Callable[[UInt8[Tensor, "3 h w"]], UInt8[Tensor, "3 height width"]]
 def real_esrgan() -> Enlarge:
     """The model, ready. Raises BadSetting when a package is missing or the model is another one."""
     try:
-        import ncnn
+        import ncnn  # pyright: ignore[reportMissingImports]
         import numpy as np
     except ImportError as problem:
         raise BadSetting(f"{problem.name} is not installed: {INSTALL}") from problem
