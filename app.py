@@ -8,11 +8,14 @@ longest video that is taken, 60 if not set. `FACEHUB_LABEL` says whether picture
 on (the default), choice (each visitor may leave it out) or off. `FACEHUB_HOSTS` names further hosts under
 which the page is reached, `FACEHUB_FRAME_ANCESTORS` sites that may frame it (demo/server/hosts.py).
 `FACEHUB_LIMITS` says how much one visitor may ask, as in "seconds=30 waiting=50" (demo/server/limits.py).
-`FACEHUB_FINDER` chooses what looks for faces: yunet (the usual) or dlib. `FACEHUB_PRECISION` chooses the
-networks' type: auto (the usual: bfloat16 where the processor multiplies it), float32 or bfloat16.
+`FACEHUB_CLUSTER` (auto or HOST:PORT) has a Ray cluster swap, with `FACEHUB_REPLICAS` processes, as in 2 or
+1-8 (docs/scale.md). `FACEHUB_FINDER` chooses what looks for faces: yunet (the usual) or dlib.
+`FACEHUB_PRECISION` chooses the networks' type: auto (the usual: bfloat16 where the processor multiplies it),
+float32 or bfloat16.
 """
 
 import atexit
+import contextlib
 import gc
 import os
 import signal
@@ -51,7 +54,7 @@ from demo.server.hosts import Hosts  # noqa: E402
 from demo.server.middleware import launch_options  # noqa: E402
 from demo.server.sessions import OpenPages  # noqa: E402
 from demo.server.slow_headers import limit_header_time  # noqa: E402
-from demo.settings import label_setting, seconds_setting  # noqa: E402
+from demo.settings import cluster_setting, label_setting, seconds_setting  # noqa: E402
 from demo.training.eta import SLOW, TimeEstimate  # noqa: E402
 from demo.training.jobs import Jobs  # noqa: E402
 from demo.training.records import TrainingAssets  # noqa: E402
@@ -70,11 +73,15 @@ alone = "SPACE_ID" not in os.environ and os.environ.get("GRADIO_SERVER_NAME", "1
     "127.0.0.1",
     "localhost",
 )
+held = contextlib.ExitStack()
 try:
     inference_dtype(torch.device(device))  # a wrong setting is said at once
-    finder, visits = finder_with(os.environ.get("FACEHUB_FINDER", "yunet")), SessionFiles(uploads)
+    looks = os.environ.get("FACEHUB_FINDER", "yunet")
+    finder, visits = finder_with(looks), SessionFiles(uploads)
+    workers = cluster_setting(os.environ, looks, held)
 except BadSetting as problem:
     raise SystemExit(str(problem)) from problem
+atexit.register(held.close)  # after Ray's own, so that it is done before
 visits.start_cleanup()
 hub = HubHandlers(Hub(token=None if alone else False), visits)  # the owner's own token is for the owner only
 work = {Stage.PAIRS: PairConfig().steps}
@@ -85,11 +92,16 @@ pages = OpenPages()
 training = TrainHandlers(jobs, visits, hub, is_open=pages.is_open)
 handlers = Handlers(
     identities(),
-    lambda one: Swapper(one.generator(device), finder=finder, device=device),
+    lambda one: (
+        workers.swapper(one.generator())
+        if workers
+        else Swapper(one.generator(device), finder=finder, device=device)
+    ),
     visits,
     examples=EXAMPLES,
     elsewhere=[training.find, hub.find],
     limits=limits,
+    at_once=workers.at_once if workers else 1,
     **label_setting(os.environ.get("FACEHUB_LABEL", "on")),
 )
 films = VideoHandlers(

@@ -1,8 +1,11 @@
 """What visitors and the operator ask for, in words, as the pipeline takes it."""
 
+import contextlib
 import math
+from collections.abc import Mapping
 
 from facehub.marks.origin import Marks
+from facehub.serving import Workers, serving
 
 LABELLED = Marks(label=True)
 """All marks, the visible one too: what a page puts on unless its operator wants otherwise."""
@@ -29,3 +32,14 @@ def seconds_setting(text: str) -> float:
             "taken, 60 say."
         )
     return seconds
+
+
+def cluster_setting(
+    environment: Mapping[str, str], finder: str, until: contextlib.ExitStack
+) -> Workers | None:
+    """The replicas on the operator's cluster, which end with `until`; None without one. Raises BadSetting."""
+    address = environment.get("FACEHUB_CLUSTER", "")
+    if not address:
+        return None
+    replicas = environment.get("FACEHUB_REPLICAS", "")
+    return until.enter_context(serving(address, replicas=replicas, finder=finder, option="FACEHUB_CLUSTER="))

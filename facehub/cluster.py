@@ -7,6 +7,7 @@ Photos, results and identities are files, which all machines see under the same 
 
 import contextlib
 import functools
+import importlib.metadata
 import logging
 import os
 import platform
@@ -101,7 +102,7 @@ def _share_out(
         except ray.exceptions.RayError as problem:  # the worker is dead, or its machine
             if not task and not running and not idle:
                 raise BadSetting(
-                    f"No worker of the cluster could start ({_first_line(problem)}): install facehub "
+                    f"No worker of the cluster could start ({first_line(problem)}): install facehub "
                     f"{VERSION} on each machine."
                 ) from problem
             if task:
@@ -159,8 +160,10 @@ def in_tasks(jobs: Sequence[Job], batch: int, workers: int) -> list[Sequence[Job
 
 
 @contextlib.contextmanager
-def connected(address: str) -> Iterator[Any]:
+def connected(address: str, option: str = "--cluster ") -> Iterator[Any]:
     """The module `ray`, connected to a cluster; one that is connected already stays so.
+
+    `option`: what the address was given with, as sentences name it.
 
     Workers get the variables FACEHUB_... of this process. Ray's usage reports are off unless the environment
     says otherwise. Raises BadSetting.
@@ -169,7 +172,7 @@ def connected(address: str) -> Iterator[Any]:
         import ray  # pyright: ignore[reportMissingImports]
     except ImportError as problem:
         raise BadSetting(
-            'Ray is not installed: pip install "facehub[cluster]", or leave out --cluster.'
+            f'Ray is not installed: pip install "facehub[cluster]", or leave out {option.strip(" =")}.'
         ) from problem
     if ray.is_initialized():
         yield ray
@@ -178,7 +181,7 @@ def connected(address: str) -> Iterator[Any]:
     own = {name: value for name, value in os.environ.items() if name.startswith("FACEHUB_")}
     try:
         if address != AUTO:
-            _reach(address)  # Ray itself would try for minutes
+            reach(address)  # Ray itself would try for minutes
         ray.init(
             None if address == AUTO else address,
             runtime_env={"env_vars": own},
@@ -191,9 +194,9 @@ def connected(address: str) -> Iterator[Any]:
             if address == AUTO
             else f"No cluster answers at {address}"
         )
-        advice = "try again when the machine is less busy" if address == AUTO else f"use --cluster {AUTO}"
+        advice = "try again when the machine is less busy" if address == AUTO else f"use {option}{AUTO}"
         raise BadSetting(
-            f"{where} ({_first_line(problem)}): start one with `ray start --head`, or {advice}."
+            f"{where} ({first_line(problem)}): start one with `ray start --head`, or {advice}."
         ) from problem
     try:
         yield ray
@@ -201,7 +204,15 @@ def connected(address: str) -> Iterator[Any]:
         ray.shutdown()
 
 
-def _reach(address: str) -> None:
+def version_of_ray() -> str | None:
+    """None where Ray is not installed."""
+    try:
+        return importlib.metadata.version("ray")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def reach(address: str) -> None:
     """Raise OSError or ValueError unless something listens at HOST:PORT, or ray://HOST:PORT."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     socket.create_connection((host, int(port)), timeout=10).close()
@@ -211,7 +222,7 @@ def _told(cause: BaseException) -> FaceHubError:
     """An error of a worker, as a sentence."""
     if isinstance(cause, FaceHubError):
         return cause
-    return FaceHubError(f"A worker of the cluster failed ({type(cause).__name__}: {_first_line(cause)}).")
+    return FaceHubError(f"A worker of the cluster failed ({type(cause).__name__}: {first_line(cause)}).")
 
 
 def _lost(job: Job) -> dict:
@@ -221,5 +232,5 @@ def _lost(job: Job) -> dict:
     return {"photo": str(job.photo), "error": sentence}
 
 
-def _first_line(problem: BaseException) -> str:
+def first_line(problem: BaseException) -> str:
     return next(iter(str(problem).strip().splitlines()), type(problem).__name__)[:200]

@@ -30,6 +30,9 @@ class Swapper:
     `finder` and `masker` are arguments: any callable of their type works.
     """
 
+    at_once: int = 1
+    """Calls that threads may make at the same time with profit."""
+
     def __init__(
         self,
         generator: FaceGenerator,
@@ -83,7 +86,7 @@ class Swapper:
         *,
         faces: FaceSelection = "all",
         strength: float = 1.0,
-        detections: Sequence[Detections] | None = None,
+        detections: Sequence[Detections | None] | None = None,
         masker: Masker | None = None,
     ) -> list[Swapped | FaceHubError]:
         """Swap faces in stacks of different sizes with one network call.

@@ -94,7 +94,7 @@ BREAKS = [
     ("train/losses.py", "import dlib", "dlib stays in facehub.detection"),
     ("demo/settings.py", "import av", "PyAV stays in facehub.video"),
     ("facehub/registry.py", "import huggingface_hub", "huggingface_hub stays in facehub.hub"),
-    ("facehub/batch.py", "import ray", "Ray stays in facehub.cluster"),
+    ("facehub/batch.py", "import ray", "Ray stays in facehub.cluster and facehub.serving"),
     ("facehub/geometry.py", "import PIL", "PIL stays at the borders"),
     ("train/config.py", "def later():\n    from . import loop", "No circles among siblings"),
 ]

@@ -40,9 +40,9 @@ class Handlers(IdentityHandlers, UploadHandlers):
     """What the swap tab does, for all visitors alike: files of one visitor lie in their folder of `visits`.
 
     `swapper` builds the pipeline of an identity; the last `keep` pipelines stay loaded. Swaps run one at a
-    time. `elsewhere` finds identities that are not installed, by name and session. What is generated gets the
-    `marks`; `label_optional` says whether a visitor may leave out the visible one. `limits` apply to one
-    request.
+    time, or `at_once` where other machines do them. `elsewhere` finds identities that are not installed, by
+    name and session. What is generated gets the `marks`; `label_optional` says whether a visitor may leave
+    out the visible one. `limits` apply to one request.
     """
 
     def __init__(
@@ -57,11 +57,13 @@ class Handlers(IdentityHandlers, UploadHandlers):
         marks: Marks = LABELLED,
         label_optional: bool = False,
         limits: Limits | None = None,
+        at_once: int = 1,
     ):
         IdentityHandlers.__init__(self, identities, swapper, visits, keep=keep, elsewhere=elsewhere)
         UploadHandlers.__init__(self, visits, examples=examples, limits=limits)
         self.marks, self.label_optional, self.cache = marks, label_optional, SessionCache()
         self.example_cache = ExampleCache(examples)
+        self.at_once = at_once
 
     @as_user_error
     def swap(

@@ -7,7 +7,7 @@ import gradio as gr
 from ..handlers.batch import BatchHandlers
 from ..handlers.swap import MAX_COMPARED, Handlers
 from ..server import validators
-from .inputs import DEVICE_QUEUE, PRIVATE, gallery
+from .inputs import PRIVATE, gallery, on_device
 
 
 class Inputs(NamedTuple):
@@ -45,8 +45,7 @@ def compare_fold(handlers: Handlers, inputs: Inputs) -> gr.CheckboxGroup:
         [photo, names, *rest],
         grid,
         api_name="compare",
-        concurrency_id=DEVICE_QUEUE,
-        concurrency_limit=1,
+        **on_device(handlers),
         show_progress_on=grid,
     )
     return names
@@ -68,8 +67,7 @@ def batch_fold(handlers: Handlers, inputs: Inputs) -> None:
         [files, inputs.identity, inputs.strength, inputs.masker, *inputs.label],
         [packed, summary],
         api_name="swap_photos",
-        concurrency_id=DEVICE_QUEUE,
-        concurrency_limit=1,
+        **on_device(handlers),
         show_progress_on=summary,
         **PRIVATE,
     )

@@ -9,7 +9,7 @@ from ..handlers.swap import Handlers
 from ..server import validators
 
 DEVICE_QUEUE = "device"
-"""Queue of what computes on the device, one request at a time."""
+"""Queue of what computes on the device, as many requests at a time as `Handlers.at_once` says."""
 
 AT_ONCE = {"concurrency_limit": None, "show_progress": "hidden"}
 """Options of handlers that answer at once: they wait for nobody."""
@@ -49,6 +49,11 @@ watch('value', () => element.querySelectorAll('input[type=radio]').forEach(radio
 """Reports which card was chosen, and narrows the cards to those that are searched for."""
 
 CHOICE_JS = "() => window.facehub.choice"
+
+
+def on_device(handlers: Handlers) -> dict[str, Any]:
+    """Options of an event that waits in the device's queue. Each names the limit: the least one holds."""
+    return {"concurrency_id": DEVICE_QUEUE, "concurrency_limit": handlers.at_once}
 
 
 class IdentityChoice(NamedTuple):

@@ -1,5 +1,7 @@
 """The swap tab: photo and identities on the left, the result on the right; it swaps when either changes."""
 
+from typing import Any
+
 import gradio as gr
 from gradio.events import Dependency
 
@@ -13,7 +15,6 @@ from ..views import cards
 from .folds import Inputs, batch_fold, compare_fold
 from .inputs import (
     AT_ONCE,
-    DEVICE_QUEUE,
     EVERY_TIME,
     MASK_CHOICES,
     PRIVATE,
@@ -23,6 +24,7 @@ from .inputs import (
     gallery,
     identity_choice,
     label_choice,
+    on_device,
     picture,
 )
 from .scripts import (
@@ -145,7 +147,8 @@ def swap_tab(handlers: Handlers, page: gr.Blocks) -> SwapInputs:
 
     shown = [before_after, original, raw, blended, notes]
     cleared = [*shown, steps, landmarks, timetable, how]
-    running = {"concurrency_id": DEVICE_QUEUE, "concurrency_limit": 1, "show_progress_on": before_after}
+    device = on_device(handlers)
+    running: dict[str, Any] = {"show_progress_on": before_after} | device
     link = PRIVATE | EVERY_TIME
     settings = [photo, own.name, strength, faces, masker, view, ticket, *label]
     newest = NEWEST_JS % settings.index(ticket)
@@ -208,8 +211,7 @@ def swap_tab(handlers: Handlers, page: gr.Blocks) -> SwapInputs:
         api_name="adjust",
         js=newest,
         trigger_mode="always_last",
-        concurrency_id=DEVICE_QUEUE,
-        concurrency_limit=1,
+        **device,
         show_progress="hidden",
         **PRIVATE,
     )
@@ -219,7 +221,7 @@ def swap_tab(handlers: Handlers, page: gr.Blocks) -> SwapInputs:
         [steps, landmarks, timetable],
         api_name="show_details",
         **PRIVATE,
-        concurrency_id=DEVICE_QUEUE,
+        **device,
     )
     download.click(
         previews.save,
@@ -227,7 +229,7 @@ def swap_tab(handlers: Handlers, page: gr.Blocks) -> SwapInputs:
         saved,
         api_name="save",
         **PRIVATE,
-        concurrency_id=DEVICE_QUEUE,
+        **device,
         show_progress_on=download,
     ).success(None, saved, None, js=DOWNLOAD_JS)
     call.click(
@@ -235,15 +237,14 @@ def swap_tab(handlers: Handlers, page: gr.Blocks) -> SwapInputs:
         inputs.listed,
         [saved, timetable, notes],
         api_name="swap",
-        concurrency_id=DEVICE_QUEUE,
-        concurrency_limit=1,
+        **device,
     )
     call.click(
         ToolHandlers(previews).swap_file,
         [photo, own.name, strength, faces, masker, form],
         [saved, notes],
         api_name="swap_file",
-        concurrency_id=DEVICE_QUEUE,
+        **device,
         **UNDOCUMENTED,
     )
     call.click(
@@ -251,15 +252,13 @@ def swap_tab(handlers: Handlers, page: gr.Blocks) -> SwapInputs:
         [photo, own.name, faces, masker],
         [raw, steps, landmarks],
         api_name="details",
-        concurrency_id=DEVICE_QUEUE,
-        concurrency_limit=1,
+        **device,
     )
     call.click(
         handlers.mask,
         [photo, faces, masker],
         mask,
         api_name="mask",
-        concurrency_id=DEVICE_QUEUE,
-        concurrency_limit=1,
+        **device,
     )
     return SwapInputs(shelf, own.cards, names, own.name)

@@ -8,7 +8,6 @@ from ..handlers.video import FORMATS, VideoHandlers
 from ..server import validators
 from .inputs import (
     AT_ONCE,
-    DEVICE_QUEUE,
     MASK_CHOICES,
     PRIVATE,
     SPLIT,
@@ -16,6 +15,7 @@ from .inputs import (
     follow_choice,
     identity_choice,
     label_choice,
+    on_device,
     picture,
 )
 from .scripts import GO_TO_JS
@@ -118,7 +118,7 @@ def video_tab(films: VideoHandlers, chosen: SwapInputs) -> None:
         [video, own.name, strength, faces, masker, *label],
         frame,
         api_name="preview_video",
-        concurrency_id=DEVICE_QUEUE,
+        **on_device(handlers),
         show_progress_on=frame,
         **PRIVATE,
     )

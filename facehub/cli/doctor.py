@@ -32,6 +32,9 @@ LIBRARIES = (
 CPU_FLAGS = ("avx2", "avx512_bf16", "amx_bf16")
 """Instructions that decide how fast networks run, by PyTorch's names."""
 
+CLUSTER = "FACEHUB_CLUSTER"
+"""The variable that names the page's cluster."""
+
 MIN_FREE_GB = 2.0
 """Below this much free disk space pulls and films may fail."""
 
@@ -82,6 +85,7 @@ def findings() -> Iterator[Finding]:
         "identities": identities,
         "hub": hub,
         "training": training,
+        "cluster": cluster,
         "speed": speed,
     }
     for name, check in checks.items():
@@ -194,6 +198,30 @@ def training() -> Finding:
         return Finding("training", True, "Training is not installed.", "pip install facehub[train]", details)
     sentence = "Training works from the command line and the page; a public page needs FACEHUB_TRAINING=on."
     return Finding("training", True, sentence, details=details)
+
+
+def cluster() -> Finding:
+    """Whether swaps can go to a Ray cluster, and whether that of the page answers. Nothing is started."""
+    from ..cluster import AUTO, reach, version_of_ray
+
+    version, address = version_of_ray(), os.environ.get(CLUSTER, "")
+    details = {"ray": version, "address": address}
+    if version is None:
+        step = 'pip install "facehub[cluster]"'
+        sentence = (
+            f"{CLUSTER} is {address}, but Ray is not installed." if address else "Ray is not installed."
+        )
+        return Finding("cluster", not address, sentence, step, details)
+    if not address:
+        return Finding("cluster", True, f"Ray {version}; the page swaps on this machine.", details=details)
+    if address != AUTO:
+        try:
+            reach(address)
+        except (OSError, ValueError) as problem:
+            step = f"Start one there with ray start --head, or set {CLUSTER} to HOST:PORT or {AUTO}."
+            sentence = f"No cluster answers at {address}, which {CLUSTER} names ({problem})."
+            return Finding("cluster", False, sentence, step, details)
+    return Finding("cluster", True, f"Ray {version}; the page swaps on {address}.", details=details)
 
 
 def speed() -> Finding:

@@ -1,6 +1,7 @@
 """`facehub video`: swap the faces in a video."""
 
 import argparse
+import contextlib
 import json
 import pathlib
 import sys
@@ -11,6 +12,8 @@ from . import flags
 from .terminal import ProgressLine, clock
 
 if TYPE_CHECKING:
+    from ..identity.folder import Identity
+    from ..swapper import Swapper
     from ..video.swap import Progress
 
 
@@ -38,6 +41,11 @@ def add_to(commands: Any) -> None:
     flags.add_detail(video)
     flags.add_label(video)
     flags.add_device(video)
+    video.add_argument(
+        "--cluster",
+        metavar="auto|HOST:PORT",
+        help="on the workers of a Ray cluster, as for facehub swap (needs facehub[cluster]; docs/scale.md)",
+    )
     video.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -45,16 +53,14 @@ def swap_film(arguments: argparse.Namespace) -> int:
     """Swap one film. Progress goes to a terminal, notes to stderr."""
     from .. import registry
     from ..marks.origin import Marks
-    from ..swapper import Swapper
     from ..video.reader import Reader
     from ..video.swap import check_arguments, swap_video
 
-    device = flags.choose_device(arguments.device)
     check_arguments(arguments.out, arguments.video, arguments.faces, arguments.strength)
-    with Reader(arguments.video) as source, ProgressLine() as line:
+    with Reader(arguments.video) as source, contextlib.ExitStack() as held, ProgressLine() as line:
         identity = registry.load(arguments.identity)
         result = swap_video(
-            Swapper(identity.generator(device), detail=arguments.detail, device=device),
+            _swapper(identity, arguments, held),
             source,
             arguments.out,
             faces=arguments.faces,
@@ -73,6 +79,19 @@ def swap_film(arguments: argparse.Namespace) -> int:
     counts = f"{result.frames} frames, {result.swapped} of them with a face, {result.faces} face(s) followed"
     print(f"{arguments.video} -> {result.path}: {counts}, {result.seconds:.1f} s, {pace:.1f} frames a second")
     return 0
+
+
+def _swapper(identity: "Identity", arguments: argparse.Namespace, held: contextlib.ExitStack) -> "Swapper":
+    """What swaps the frames: here, or on a cluster until `held` ends."""
+    from ..swapper import Swapper
+
+    if arguments.cluster:
+        from ..serving import serving
+
+        workers = held.enter_context(serving(arguments.cluster, device=arguments.device, batch=1))
+        return workers.swapper(identity.generator(), detail=arguments.detail)
+    device = flags.choose_device(arguments.device)
+    return Swapper(identity.generator(device), detail=arguments.detail, device=device)
 
 
 def format_progress(at: "Progress") -> str:

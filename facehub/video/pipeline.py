@@ -3,9 +3,12 @@
 import contextlib
 import queue
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 THREAD_NAME = "facehub film"
@@ -21,6 +24,21 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
             group = []
     if group:
         yield group
+
+
+def ordered(work: Callable[[S], T], items: Iterable[S], at_once: int = 1) -> Generator[T, None, None]:
+    """`work` of each item, in order; threads do up to `at_once` of them at the same time."""
+    if at_once == 1:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(at_once, thread_name_prefix=THREAD_NAME) as threads:
+        running: deque[Future[T]] = deque()
+        for item in items:
+            running.append(threads.submit(work, item))
+            if len(running) == at_once:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
 
 
 def prefetch(items: Generator[T, None, None], depth: int) -> Generator[T, None, None]:

@@ -24,7 +24,7 @@ from ..marks.origin import Marks, Origin
 from ..swapper import Swapper
 from ..types import Detections, Photos
 from .finish import finish_film, part_file
-from .pipeline import batches, prefetch
+from .pipeline import batches, ordered, prefetch
 from .reader import Reader, VideoFrame
 from .tracker import Frame, Track, Tracked, Tracker
 from .writer import QUALITIES, SUFFIXES, Writer
@@ -175,7 +175,8 @@ def swap_frames(
 ) -> Generator[tuple[list[VideoFrame], list[Frame]], None, None]:
     """Some frames at a time, and what they look like swapped. Frames without a face come out as they went
     in."""
-    for some in batches(tracked, BATCH_FRAMES):
+
+    def swap_some(some: list[tuple[VideoFrame, Tracked]]) -> tuple[list[VideoFrame], list[Frame], int]:
         shots, photos = [shot for shot, _ in some], [shot.photo for shot, _ in some]
         shown = [index for index, (_, seen) in enumerate(some) if seen.tracks]
         if shown:
@@ -184,7 +185,10 @@ def swap_frames(
             blended = swapper(stack, strength=strength, detections=found).blended.cpu()
             for index, photo in zip(shown, blended, strict=True):
                 photos[index] = photo
-            counters.swapped += len(shown)
+        return shots, photos, len(shown)
+
+    for shots, photos, shown in ordered(swap_some, batches(tracked, BATCH_FRAMES), swapper.at_once):
+        counters.swapped += shown
         yield shots, photos
 
 

@@ -14,6 +14,7 @@ from benchmarks.visitor import Visitor, named
 from demo.handlers.live import LiveHandlers
 from demo.handlers.video import VideoHandlers
 from demo.page import build
+from demo.tabs.inputs import DEVICE_QUEUE
 from facehub import image
 from facehub.image import read_statement
 
@@ -100,6 +101,14 @@ def test_the_public_functions_and_no_others_are_described(handlers, training, hu
         "faces",
         "masker",
     ]
+
+
+def test_as_many_swaps_run_at_once_as_there_are_machines_for(handlers):
+    """gradio takes the least limit of those that share a queue, so each event names it."""
+    handlers.at_once = 3
+    page = build(handlers, films=VideoHandlers(handlers))
+    limits = [one.concurrency_limit for one in page.fns.values() if one.concurrency_id == DEVICE_QUEUE]
+    assert limits == [3] * len(limits) and len(limits) > 8
 
 
 REFUSED = [

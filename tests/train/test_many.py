@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from facehub.errors import BadSetting
-from tests.facehub.test_cluster import two_cores  # noqa: F401
+from tests.facehub.conftest import two_cores  # noqa: F401
 from train import many
 
 FILE = """

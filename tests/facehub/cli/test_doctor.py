@@ -15,7 +15,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setattr("facehub.registry.SHIPPED", tmp_path / "demo" / "identities")
     monkeypatch.setenv("FACEHUB_IDENTITIES", str(tmp_path / "mine"))
     monkeypatch.setenv("FACEHUB_CACHE", str(tmp_path / "cache"))
-    for name in ("FACEHUB_SIGNING", "FACEHUB_CONTENT"):
+    for name in ("FACEHUB_SIGNING", "FACEHUB_CONTENT", "FACEHUB_CLUSTER"):
         monkeypatch.delenv(name, raising=False)
     make(tmp_path / "mine" / "ada")
     return tmp_path
@@ -60,6 +60,25 @@ def test_what_is_wrong_has_a_next_step(place, monkeypatch):
         assert not finding.ok and finding.next_step, finding
     assert "pip install no-such-library" in doctor.format_finding(doctor.libraries())
     assert "consent.json" in doctor.identities().sentence
+
+
+@pytest.mark.parametrize(
+    ("version", "address", "ok", "sentence"),
+    [
+        (None, "", True, "Ray is not installed."),
+        (None, "auto", False, "FACEHUB_CLUSTER is auto, but Ray is not installed."),
+        ("2.60.0", "", True, "Ray 2.60.0; the page swaps on this machine."),
+        ("2.60.0", "auto", True, "Ray 2.60.0; the page swaps on auto."),
+        ("2.60.0", "127.0.0.1:1", False, "No cluster answers at 127.0.0.1:1, which FACEHUB_CLUSTER names ("),
+        ("2.60.0", "nonsense", False, "No cluster answers at nonsense, which FACEHUB_CLUSTER names ("),
+    ],
+)
+def test_the_cluster_is_told(monkeypatch, version, address, ok, sentence):
+    monkeypatch.setattr("facehub.cluster.version_of_ray", lambda: version)
+    monkeypatch.setenv("FACEHUB_CLUSTER", address)
+    finding = doctor.cluster()
+    assert finding.ok == ok and finding.sentence.startswith(sentence)
+    assert finding.next_step or ok
 
 
 def test_a_check_that_fails_is_a_finding(command, monkeypatch):
