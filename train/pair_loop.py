@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from facehub.errors import BadSetting
 from facehub.identity.weights import AnyGenerator
 from facehub.networks.double import DoubleGenerator, DoubleHead, begin_larger
-from facehub.networks.subpixel import HeadedGenerator, SubpixelGenerator, doubled
+from facehub.networks.subpixel import HeadedGenerator, SubpixelGenerator, doubled, lowpass
 
 from . import losses, pair_losses
 from .config import PairConfig
@@ -200,7 +200,8 @@ def _step(batch: PairBatch, teachers: PairTeachers, run: PairRun) -> dict[str, f
 
 @dataclass(frozen=True, slots=True)
 class _FaceBox:
-    """The face's box of a batch at twice the base's resolution."""
+    """The face's box of a batch at twice the base's resolution, low-passed as what the head unfolds: a judge
+    that sees finer detail in photos than a head can paint drives it to combs."""
 
     input: Float[Tensor, "n 3 h w"]
     target: Float[Tensor, "n 3 h w"]
@@ -214,8 +215,10 @@ class _FaceBox:
     def of(cls, batch: PairBatch, times: int) -> "_FaceBox":
         """`times`: how many times larger the batch's crops are."""
         mask, points = F.avg_pool2d(batch.mask, times), (batch.landmarks + 0.5) / times - 0.5
-        planes = F.avg_pool2d(batch.input, times), F.avg_pool2d(batch.target, times), mask
-        return cls(*map(boxed, (*planes, pair_losses.skin(mask, points), pair_losses.inside(mask, points))))
+        seen = [lowpass(F.avg_pool2d(photo, times)) for photo in (batch.input, batch.target)]
+        return cls(
+            *map(boxed, (*seen, mask, pair_losses.skin(mask, points), pair_losses.inside(mask, points)))
+        )
 
 
 def _painted(generator: HeadedGenerator, batch: PairBatch, config: PairConfig) -> tuple[Tensor, Tensor]:
