@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from facehub.networks.subpixel import SubpixelGenerator
+from facehub.networks.subpixel import SubpixelGenerator, lowpass
 
 from . import pair_losses
 from .config import PairConfig
@@ -27,7 +27,7 @@ PATCH = 112 / 512
 LAYERS = ("relu1_2", "relu2_2")
 """VGG-19's layers in the loss of patches."""
 
-HALO = 8
+HALO = 12
 """What is painted around a patch and thrown away, in pixels: as far as the head's last convolutions reach."""
 
 
@@ -58,7 +58,7 @@ def patch_corners(landmarks: Float[Tensor, "n 68 2"], size: int) -> Corners:
 
 @dataclass(frozen=True, slots=True)
 class FinePatches:
-    """Patches of a batch at full size, two a face."""
+    """Patches of a batch at full size, two a face; photos low-passed as what the head unfolds."""
 
     made: Float[Tensor, "patches 3 side side"]
     coarse: Float[Tensor, "patches 3 half half"]
@@ -89,8 +89,8 @@ class FinePatches:
         return cls(
             made=fine,
             coarse=halved_patches_of(made.detach(), corners, side // 2),
-            input=patches_of(box, corners, side),
-            target=patches_of(target, corners, side),
+            input=lowpass(patches_of(box, corners, side)),
+            target=lowpass(patches_of(target, corners, side)),
             mask=shown,
             known=shown * known[:, None, None, None],
             sharp=batch.sharp.repeat_interleave(2),

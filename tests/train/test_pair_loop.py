@@ -147,3 +147,14 @@ def test_what_is_left_counts_from_strangers_on():
     like = torch.tensor([[0.6, 0.8]])
     assert pair_losses.left(like, photo) == pytest.approx([0.5])
     assert pair_losses.left(torch.tensor([[0.05, 0.99]]), photo) == pytest.approx([0.0])
+
+
+def test_photos_are_compared_without_what_a_head_cannot_paint():
+    """Pixels that alternate, which the head's low-pass takes from its own pictures."""
+    board = ((torch.arange(128)[:, None] + torch.arange(128)) % 2).float().expand(1, 3, 128, 128)
+    landmarks, mask = (reference_face() * 128 - 0.5)[None], torch.ones(1, 1, 128, 128)
+    no = torch.tensor([False])
+    batch = PairBatch(board, board, mask, landmarks, torch.tensor([NATURAL]), no, no)
+    box = _FaceBox.of(batch, 1)
+    for photo in (box.input, box.target):
+        assert (photo[..., 2:-2, 2:-2] - 0.5).abs().max() < 1e-3
