@@ -168,6 +168,7 @@ def connected(address: str, option: str = "--cluster ") -> Iterator[Any]:
     Workers get the variables FACEHUB_... of this process. Ray's usage reports are off unless the environment
     says otherwise. Raises BadSetting.
     """
+    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")  # else threads of Serve start another after the end
     try:
         import ray  # pyright: ignore[reportMissingImports]
     except ImportError as problem:

@@ -204,6 +204,7 @@ def serving(
         try:
             yield Workers(ray, handle, CALLS_EACH * scale.most * batch)
         finally:
+            logging.getLogger("ray.serve").setLevel(logging.CRITICAL)  # its threads miss what ends here
             serve.delete(name)
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import os
 import time
 import types
 
@@ -17,9 +18,10 @@ PATIENCE = {
 """Of Ray with its own processes, which on a busy machine take minutes to start."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def two_cores():
-    """A real Ray of two workers on this machine."""
+    """A real Ray of two workers on this machine, for all tests: Ray Serve does not survive a second start."""
+    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")  # read when Ray is imported
     ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-cluster.txt")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
