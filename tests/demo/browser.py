@@ -234,12 +234,13 @@ class Visitor:
         return self.wait(arrived)
 
     def bytes(self, selector: str) -> bytes:
-        """The picture's file as the browser got it."""
+        """The picture's file as the browser got it, once there is one: the page may be replacing it."""
         script = """
             const done = arguments[1], picture = document.querySelector(arguments[0] + " img");
+            if (!picture) return done(null);
             fetch(picture.src).then(r => r.arrayBuffer()).then(b => done(Array.from(new Uint8Array(b))));
         """
-        return builtins.bytes(self.driver.execute_async_script(script, selector))
+        return builtins.bytes(self.wait(lambda: self.driver.execute_async_script(script, selector)))
 
     def pixels(self, selector: str):
         """The picture as the browser has it, decoded by us."""
