@@ -143,10 +143,11 @@ def embed(photos: Photos, payloads: list[Payload]) -> Photos:
     height, width = photos.shape[-2:]
     scale = max(1.0, max(height, width) / FRAME)
     frame = (max(1, round(height / scale)), max(1, round(width / scale)))
-    gray = luma(photos if scale == 1 else interpolate(photos.float(), frame, mode="area"))
+    gray = luma(photos)  # before it is made smaller, which costs more, once and not for each colour
+    gray = gray if scale == 1 else interpolate(gray, frame, mode="area")
     free, bound = (
         tile.repeat(1, 1, -(-frame[0] // TILE), -(-frame[1] // TILE))[..., : frame[0], : frame[1]]
-        for tile in tiles(bits(payloads).to(photos.device))
+        for tile in _tiles_of(tuple(payloads), photos.device)
     )
     pattern = free + BOUND_GAIN * bound * content(gray)
     change = pattern * limit_rms(visibility.levels(gray))
@@ -176,6 +177,12 @@ def payload(message: Bool[Tensor, " bits"]) -> Payload:
     ends = [sum(VERSION_BITS[:i]) for i in range(4)]
     version = ".".join(str(int(text[a:b], 2)) for a, b in itertools.pairwise(ends))
     return Payload(version, int(text[ends[-1] :], 2))
+
+
+@functools.lru_cache(maxsize=4)
+def _tiles_of(payloads: tuple[Payload, ...], device: torch.device) -> tuple[Tile, Tile]:
+    """Kept, because all frames of a film have the same."""
+    return tiles(bits(list(payloads)).to(device))
 
 
 def tiles(messages: Bool[Tensor, "photos bits"]) -> tuple[Tile, Tile]:

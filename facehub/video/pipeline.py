@@ -1,4 +1,9 @@
-"""Stages that work ahead of each other: groups of items, and a thread that fetches the next items early."""
+"""Stages that work ahead of each other: groups of items, a thread that fetches the next items early, and
+threads that each work on an item with one core.
+
+Side by side they use the cores better than one item on all of them: small operations gain nothing from more
+cores, and stages of a film that each ask for all get in each other's way.
+"""
 
 import contextlib
 import queue
@@ -8,10 +13,14 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+import torch
+
 S = TypeVar("S")
 T = TypeVar("T")
 
 THREAD_NAME = "facehub film"
+
+_CORES = threading.Lock()
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -27,22 +36,43 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def ordered(work: Callable[[S], T], items: Iterable[S], at_once: int = 1) -> Generator[T, None, None]:
-    """`work` of each item, in order; threads do up to `at_once` of them at the same time."""
+    """`work` of each item, in order; threads do up to `at_once` of them at the same time, each on one core.
+
+    Closing it early waits for what is at work.
+    """
     if at_once == 1:
         yield from map(work, items)
         return
-    with ThreadPoolExecutor(at_once, thread_name_prefix=THREAD_NAME) as threads:
-        running: deque[Future[T]] = deque()
-        for item in items:
-            running.append(threads.submit(work, item))
-            if len(running) == at_once:
-                yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
+    waiting: deque[Future[T]] = deque()
+    with ThreadPoolExecutor(at_once, THREAD_NAME, use_one_core) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > at_once:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for one in waiting:
+                one.cancel()
+
+
+def use_one_core() -> None:
+    """Make PyTorch use one core in this thread alone.
+
+    The number is kept for each thread, but setting it also sets that of threads to come: another one sets
+    that back.
+    """
+    with _CORES:
+        usual = torch.get_num_threads()
+        torch.set_num_threads(1)
+        again = threading.Thread(target=torch.set_num_threads, args=(usual,))
+        again.start()
+        again.join()
 
 
 def prefetch(items: Generator[T, None, None], depth: int) -> Generator[T, None, None]:
-    """The items, made by another thread that is at most `depth` of them ahead. Its errors are raised here.
+    """The items, made on one core by another thread, at most `depth` of them ahead. Errors are raised here.
 
     Closing it early waits until the thread has stopped and closed `items`.
     """
@@ -51,6 +81,7 @@ def prefetch(items: Generator[T, None, None], depth: int) -> Generator[T, None, 
 
     def work() -> None:
         problem: BaseException | None = None
+        use_one_core()
         try:
             for item in items:
                 line.put((item, None))

@@ -32,6 +32,10 @@ from .writer import QUALITIES, SUFFIXES, Writer
 BATCH_FRAMES = 4
 """Frames that share one network call and one Poisson solve."""
 
+MAX_WORKERS = 4
+"""Batches that are swapped side by side, each on one core: no more than there are cores, and than memory has
+room for."""
+
 PREFETCH_BATCHES = 2
 """Batches that a thread may be ahead of the next."""
 
@@ -102,10 +106,17 @@ def swap_video(
     total, name = source.info.frames, source.path.name
     with part_file(target) as part, contextlib.ExitStack() as stack:
         ahead = PREFETCH_BATCHES * BATCH_FRAMES
-        tracked = prefetch(track_frames(source, tracker or Tracker(), faces, counters), ahead)
-        results = stack.enter_context(
-            contextlib.closing(prefetch(swap_frames(tracked, swapper, strength, counters), PREFETCH_BATCHES))
+        tracked = stack.enter_context(
+            contextlib.closing(prefetch(track_frames(source, tracker or Tracker(), faces, counters), ahead))
         )
+        finished = swap_frames(
+            tracked,
+            swapper,
+            strength,
+            counters,
+            lambda photo: image.with_marks(photo, None, marks, number)[0],
+        )
+        results = stack.enter_context(contextlib.closing(prefetch(finished, 1)))
         writer = None
         for shots, photos in results:
             if writer is None:
@@ -114,7 +125,7 @@ def swap_video(
             for shot, photo in zip(shots, photos, strict=True):
                 if stop is not None and stop.is_set():
                     raise Stopped("Stopped: nothing was written.")
-                writer.add(image.with_marks(photo, None, marks, number)[0], shot.pts)
+                writer.add(photo, shot.pts)
                 done += 1
             progress(_progress(done, total, time.monotonic() - begun))
         if not counters.swapped or writer is None:
@@ -171,12 +182,16 @@ def track_frames(
 
 
 def swap_frames(
-    tracked: Iterable[tuple[VideoFrame, Tracked]], swapper: Swapper, strength: float, counters: Counters
+    tracked: Iterable[tuple[VideoFrame, Tracked]],
+    swapper: Swapper,
+    strength: float,
+    counters: Counters,
+    mark: Callable[[Frame], Frame],
 ) -> Generator[tuple[list[VideoFrame], list[Frame]], None, None]:
-    """Some frames at a time, and what they look like swapped. Frames without a face come out as they went
-    in."""
+    """Some frames at a time, and what they look like swapped and marked. Frames without a face are marked
+    only."""
 
-    def swap_some(some: list[tuple[VideoFrame, Tracked]]) -> tuple[list[VideoFrame], list[Frame], int]:
+    def work(some: list[tuple[VideoFrame, Tracked]]) -> tuple[list[VideoFrame], list[Frame], int]:
         shots, photos = [shot for shot, _ in some], [shot.photo for shot, _ in some]
         shown = [index for index, (_, seen) in enumerate(some) if seen.tracks]
         if shown:
@@ -185,10 +200,13 @@ def swap_frames(
             blended = swapper(stack, strength=strength, detections=found).blended.cpu()
             for index, photo in zip(shown, blended, strict=True):
                 photos[index] = photo
-        return shots, photos, len(shown)
+        return shots, [mark(photo) for photo in photos], len(shown)
 
-    for shots, photos, shown in ordered(swap_some, batches(tracked, BATCH_FRAMES), swapper.at_once):
-        counters.swapped += shown
+    at_once = swapper.at_once
+    if at_once == 1 and swapper.device.type == "cpu":
+        at_once = min(MAX_WORKERS, torch.get_num_threads())
+    for shots, photos, swapped in ordered(work, batches(tracked, BATCH_FRAMES), at_once):
+        counters.swapped += swapped
         yield shots, photos
 
 

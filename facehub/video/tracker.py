@@ -124,6 +124,8 @@ class Tracker:
     def _add_new_faces(self, tracks: tuple[Track, ...], frame: Frame, finder: Finder) -> tuple[Track, ...]:
         """The tracks, and new ones for faces that are not tracked yet."""
         for landmarks in finder(frame[None]).landmarks.cpu():
+            if len(_distinct((*tracks, Track(self._numbers, landmarks)))) == len(tracks):
+                continue  # it is followed already
             look = self._follower.observe(frame, landmarks)
             if look.score >= MIN_SCORE:
                 tracks = _distinct((*tracks, Track(self._numbers, look.landmarks)))

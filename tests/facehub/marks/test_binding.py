@@ -6,7 +6,7 @@ import torch
 from facehub import image
 from facehub.checker import check
 from facehub.marks import watermark
-from facehub.marks.binding import content
+from facehub.marks.binding import _mean, content
 from facehub.marks.origin import Marks
 from facehub.marks.watermark import Payload, embed
 from facehub.marks.watermark_detector import detect
@@ -26,6 +26,15 @@ def portraits(examples) -> list[torch.Tensor]:
 def copied(marked: torch.Tensor, original: torch.Tensor, other: torch.Tensor, share: float) -> torch.Tensor:
     """Another photo with what the mark changed in its own."""
     return (other.float() + share * (marked.float() - original.float())).round().clamp(0, 255).byte()
+
+
+def test_the_mean_about_a_pixel_is_that_of_its_window():
+    gray = torch.rand(2, 1, 9, 14) * 255
+    expected = gray
+    for _ in range(2):
+        framed = torch.nn.functional.pad(expected, (2, 2, 2, 2), mode="replicate")
+        expected = torch.nn.functional.avg_pool2d(framed, 5, 1)
+    torch.testing.assert_close(_mean(gray, 5), expected)
 
 
 @pytest.mark.parametrize("share", [0.5, 1.0])

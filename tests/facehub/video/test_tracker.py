@@ -5,7 +5,7 @@ import torch
 
 from facehub.detection.finder import Finder
 from facehub.geometry import invert, transform_points
-from facehub.video.optical_flow import Observation, rms_radius
+from facehub.video.optical_flow import FlowTracker, Observation, rms_radius
 from facehub.video.tracker import NOISE_DIFFERENCE, SETTLE_S, Tracker, is_cut, smooth, thumbnail
 from tests.clips import frame, motion
 
@@ -127,6 +127,21 @@ def test_the_same_film_gives_the_same_landmarks(astronaut):
     frames = [frame(astronaut, motion((150 + 3 * index, 150)), SIZE) for index in range(6)]
     first, second = (torch.stack([one.tracks[0].landmarks for one in followed(frames)]) for _ in range(2))
     assert torch.equal(first, second)
+
+
+def test_a_face_that_is_followed_is_looked_at_once_a_frame(astronaut, monkeypatch):
+    """Also in frames in which new ones are searched and it is found again."""
+    looks, observe = [], FlowTracker.observe
+
+    def counted(self, frame, landmarks):
+        looks.append(1)
+        return observe(self, frame, landmarks)
+
+    monkeypatch.setattr(FlowTracker, "observe", counted)
+    tracker = Tracker()
+    for index in range(3):
+        assert len(tracker(astronaut, float(index)).tracks) == 1
+    assert len(looks) == 3
 
 
 def test_a_hand_over_the_face_does_not_end_it_at_once(astronaut):
