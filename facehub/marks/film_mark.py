@@ -19,9 +19,10 @@ from torch.nn.functional import interpolate
 
 from . import convolutional_code, message
 from .origin import VERSION
-from .pilots import Waves, waves, whitened
+from .pilots import Waves, spectrum, waves, whitened
 from .watermark import FRAME, TILE, VERSION_BITS, Payload, bits
 from .watermark_detector import (
+    CANDIDATES,
     MAX_SCALE,
     MAX_SIDE_PX,
     MIN_SCALE,
@@ -78,8 +79,8 @@ class FilmEvidence:
         if not parts:
             return WatermarkDetection(0.0, None)
         even = torch.stack(parts).sum(0)
-        table, side = waves(even.device), max(even.shape)
-        found = max((_at(even, *one, table) for one in _scales(side)), key=lambda one: one.margin)
+        table = waves(even.device)
+        found = max((_at(even, *one, table) for one in _likeliest(even, table)), key=lambda one: one.margin)
         if found.margin < 0:
             return WatermarkDetection(found.score, None, threshold=found.threshold)
         photo = (self._photo / max(self._all.count, 1)).round().to(torch.uint8)
@@ -137,11 +138,35 @@ def _scales(side: int) -> list[tuple[float, float]]:
     return [one for one in scales if MIN_SCALE <= one[0] <= MAX_SCALE]
 
 
+def _likeliest(even: Float[Tensor, "h w"], table: Waves) -> list[tuple[float, float]]:
+    """The known scale, and of the others the few that answer best where the waves are read roughly, from one
+    transform."""
+    known, *others = _scales(max(even.shape))
+    if not others:
+        return [known]
+    transform = spectrum(even)
+    scales = even.new_tensor([scale for scale, _ in others])
+    frequency = table.all / (TILE * scales[:, None, None])
+    index = (frequency * len(transform)).round().long() % len(transform)
+    values = transform[index[..., 0], index[..., 1]] * (frequency.abs() < 0.5).all(-1)
+    values = whitened(values, table.ring, table.member) * torch.stack(
+        [_start(even, scale, table) for scale, _ in others]
+    )
+    best = _scores(values).topk(min(CANDIDATES, len(others))).indices.tolist()
+    return [known, *(others[one] for one in best)]
+
+
 def _at(even: Float[Tensor, "h w"], scale: float, threshold: float, table: Waves) -> _Found:
-    values, signs = _aligned(even, scale, table), known_signs().to(even.device)
-    agree = (torch.view_as_real(values) * signs).sum((1, 2))
-    usual = (signs.square() * (values.abs().square()[:, None] / 2)).sum((1, 2)).sqrt().clamp(min=1e-9)
-    return _Found(float((agree / usual).max()), threshold, scale, values)
+    values = _aligned(even, scale, table)
+    return _Found(float(_scores(values[None])), threshold, scale, values)
+
+
+def _scores(values: Complex64[Tensor, "some waves"]) -> Float[Tensor, " some"]:
+    """How well aligned waves agree with the signs of some version, or with the pilots alone."""
+    signs = known_signs().to(values.device)
+    agree = torch.einsum("swc,vwc->sv", torch.view_as_real(values), signs)
+    usual = (values.abs().square() / 2) @ signs.square().sum(2).T
+    return (agree / usual.sqrt().clamp(min=1e-9)).amax(1)
 
 
 @functools.cache
@@ -163,6 +188,11 @@ def _aligned(even: Float[Tensor, "h w"], scale: float, table: Waves) -> Complex6
     """The waves of a pattern of this scale that begins in the upper left corner."""
     step = even.new_tensor([scale])
     values = whitened(wave_values(even, step, step)[:, 0, 0], table.ring, table.member)
+    return values * _start(even, scale, table)
+
+
+def _start(even: Float[Tensor, "h w"], scale: float, table: Waves) -> Complex64[Tensor, " waves"]:
+    """What turns the waves from the picture's centre to its upper left corner."""
     # the centre of the pattern's first pixel, as seen from the picture's
     first = even.new_tensor([(0.5 * scale - 0.5 - side // 2) / scale for side in even.shape])
-    return values * turns_of(table.all.float() @ first / TILE)
+    return turns_of(table.all.float() @ first / TILE)
