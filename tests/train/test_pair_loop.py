@@ -10,6 +10,7 @@ from facehub.blending.alignment import reference_face
 from facehub.errors import BadSetting
 from facehub.networks.double import DoubleGenerator
 from facehub.networks.generator import Generator
+from facehub.networks.subpixel import SubpixelGenerator
 from tests.train.data.test_pairs import face
 from train import pair_losses
 from train.config import PairConfig
@@ -17,7 +18,8 @@ from train.data.face_box import boxed
 from train.data.pair_batches import NATURAL, PairBatch, PairSource
 from train.landmarks import LandmarkNet
 from train.networks.vgg import VGG19
-from train.pair_loop import PairRun, PairTeachers, _face_terms, _FaceBox, fit_pairs
+from train.pair_loop import PairRun, PairTeachers, _face_terms, _FaceBox, _painted, fit_pairs
+from train.pair_patches import FinePatches
 
 CPU = torch.device("cpu")
 CONFIG = PairConfig(size=128, times=4, batch=2, steps=2, warm_up=1, target_share=0.5, return_share=0.25)
@@ -150,11 +152,13 @@ def test_what_is_left_counts_from_strangers_on():
 
 
 def test_photos_are_compared_without_what_a_head_cannot_paint():
-    """Pixels that alternate, which the head's low-pass takes from its own pictures."""
+    """Pixels that alternate, which the head's low-pass takes from its own pictures; whole and in patches."""
     board = ((torch.arange(128)[:, None] + torch.arange(128)) % 2).float().expand(1, 3, 128, 128)
     landmarks, mask = (reference_face() * 128 - 0.5)[None], torch.ones(1, 1, 128, 128)
     no = torch.tensor([False])
     batch = PairBatch(board, board, mask, landmarks, torch.tensor([NATURAL]), no, no)
-    box = _FaceBox.of(batch, 1)
-    for photo in (box.input, box.target):
+    box, generator = _FaceBox.of(batch, 1), SubpixelGenerator(128)
+    with torch.no_grad():
+        patches = FinePatches.painted(generator, *_painted(generator, batch, CONFIG), batch, CONFIG)
+    for photo in (box.input, box.target, patches.input, patches.target):
         assert (photo[..., 2:-2, 2:-2] - 0.5).abs().max() < 1e-3

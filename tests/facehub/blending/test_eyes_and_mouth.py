@@ -99,7 +99,9 @@ def test_painted_lips_that_part_are_closed_as_the_photos_in_a_colour_between_the
     assert now < 0.5 * was
     lip = ((polygon(landmarks, MOUTH, 5.0) >= 1) & ~gap)[0, 0]
     colour = kept[0, :, lip].mean(1)
-    assert 0.27 < colour[0] - colour[1] < 0.45, "between the photo's 0.2 and the painted 0.6"
+    assert 0.27 < colour[0] - colour[1] < 0.33, (
+        "halfway to the photo's 0.2 from 0.4, what is left beside teeth"
+    )
 
 
 def test_elsewhere_not_a_bit_changes(landmarks, whole):
