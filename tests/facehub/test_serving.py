@@ -269,6 +269,10 @@ def test_frames_stay_in_order_when_several_batches_are_swapped_at_once():
     seen = Tracked((Track(0, torch.zeros(68, 2)),), False)
     shots = [(VideoFrame(frame, pts, (1, 1, 1)), seen) for pts, frame in enumerate(frames)]
     counters = Counters()
-    made = [photo for _, photos in swap_frames(shots, Slow(), 1.0, counters) for photo in photos]
+    made = [
+        photo
+        for _, photos in swap_frames(shots, Slow(), 1.0, counters, lambda photo: photo)
+        for photo in photos
+    ]
     assert [int(photo[0, 0, 0]) for photo in made] == [number + 100 for number in range(30)]
     assert counters.swapped == 30
