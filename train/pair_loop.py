@@ -149,8 +149,7 @@ class PairRun:
 
 
 def fit_pairs(source: PairSource, teachers: PairTeachers, run: PairRun) -> Iterator[PairStep]:
-    """Trains to the last step of the run's config. The same run, source and seed give the same losses on one
-    machine."""
+    """Trains to the last step of the run's config. Run, source and seed decide its losses on one machine."""
     config = run.config
     while run.step < config.steps:
         begun = time.perf_counter()
@@ -200,8 +199,7 @@ def _step(batch: PairBatch, teachers: PairTeachers, run: PairRun) -> dict[str, f
 
 @dataclass(frozen=True, slots=True)
 class _FaceBox:
-    """The face's box of a batch at twice the base's resolution, low-passed as what the head unfolds: a judge
-    that sees finer detail in photos than a head can paint drives it to combs."""
+    """The face's box of a batch at twice the base's resolution; photos low-passed like a head's pictures."""
 
     input: Float[Tensor, "n 3 h w"]
     target: Float[Tensor, "n 3 h w"]
@@ -216,9 +214,8 @@ class _FaceBox:
         """`times`: how many times larger the batch's crops are."""
         mask, points = F.avg_pool2d(batch.mask, times), (batch.landmarks + 0.5) / times - 0.5
         seen = [lowpass(F.avg_pool2d(photo, times)) for photo in (batch.input, batch.target)]
-        return cls(
-            *map(boxed, (*seen, mask, pair_losses.skin(mask, points), pair_losses.inside(mask, points)))
-        )
+        skin, weight = pair_losses.skin(mask, points), pair_losses.inside(mask, points)
+        return cls(*map(boxed, (*seen, mask, skin, weight)))
 
 
 def _painted(generator: HeadedGenerator, batch: PairBatch, config: PairConfig) -> tuple[Tensor, Tensor]:

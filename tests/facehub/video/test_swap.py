@@ -21,7 +21,6 @@ from facehub.networks.generator import Generator
 from facehub.swapper import Swapper
 from facehub.types import Detections
 from facehub.video import pipeline, swap
-from facehub.video.pipeline import ordered, prefetch
 from facehub.video.reader import Reader
 from facehub.video.swap import swap_video
 from facehub.video.tracker import Track, Tracked
@@ -244,59 +243,6 @@ def test_no_more_frames_are_held_however_long_the_film_is(tmp_path, source, swap
         swap_video(swapper, reader, tmp_path / "out.mp4", tracker=Told())
     gc.collect()
     assert most <= swap.BATCH_FRAMES * (swap.PREFETCH_BATCHES + swap.MAX_WORKERS + 6)
-
-
-def test_things_made_ahead_keep_their_order_and_their_errors():
-    def numbers(end: int):
-        try:
-            yield from range(end)
-            if end == 5:
-                raise KeyError("five")
-        finally:
-            closed.set()
-
-    closed = threading.Event()
-    assert list(prefetch(numbers(100), 3)) == list(range(100))
-    with pytest.raises(KeyError):
-        list(prefetch(numbers(5), 2))
-    closed.clear()
-    line = prefetch(numbers(10**9), 2)
-    assert next(line) == 0
-    line.close()
-    assert closed.is_set(), "closing it ends the thread"
-
-
-def test_what_is_done_side_by_side_keeps_its_order_and_its_errors():
-    first, second = threading.Event(), threading.Event()
-
-    def work(number: int) -> int:
-        if number == 0:  # ends only when the second has begun, and after it
-            assert first.wait(20)
-        if number == 1:
-            first.set()
-            second.set()
-        if number == 7:
-            raise KeyError("seven")
-        return number
-
-    assert list(ordered(work, range(6), 2)) == list(range(6))
-    assert second.is_set()
-    with pytest.raises(KeyError):
-        list(ordered(work, range(6, 10), 2))
-
-
-def test_a_films_threads_use_one_core_each_and_others_all_theirs():
-    usual = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
-        seen = list(ordered(lambda _: torch.get_num_threads(), range(4), 2))
-        later = []
-        thread = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
-        thread.start()
-        thread.join()
-        assert (seen, later, torch.get_num_threads()) == ([1] * 4, [3], 3)
-    finally:
-        torch.set_num_threads(usual)
 
 
 def run(*arguments) -> subprocess.CompletedProcess:
