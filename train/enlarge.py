@@ -117,25 +117,26 @@ def enlarge_folder(photos: pathlib.Path, out: pathlib.Path, enlarge: Callable[[]
     out.mkdir(parents=True, exist_ok=True)
     finder, model, became = finder_by_name(), None, {}
     for number, file in enumerate(files, 1):
-        name = "-".join(file.relative_to(photos).with_suffix("").parts)
+        shown = file.relative_to(photos)
+        key, name = shown.as_posix(), "-".join(shown.with_suffix("").parts)
         try:
             photo = image.read(file).photo
             points = select_faces(finder(photo[None]), 1, "largest").landmarks[0]
         except FaceHubError as problem:
-            became[file.name] = f"left out: {problem}"
+            became[key] = f"left out: {problem}"
             continue
         width, written = face_px(points), out / f"{name}.png"
         if width >= FACE_PX:
-            became[file.name] = "copied"
+            became[key] = "copied"
             shutil.copyfile(file, out / f"{name}{file.suffix}")
         elif width < LEAST_PX:
-            became[file.name] = f"left out: the face is {width:.0f} px wide, and {LEAST_PX} are needed"
+            became[key] = f"left out: the face is {width:.0f} px wide, and {LEAST_PX} are needed"
         else:
-            became[file.name] = f"enlarged {min(FACTOR, FACE_PX / width):.1f} times"
+            became[key] = f"enlarged {min(FACTOR, FACE_PX / width):.1f} times"
             if not written.exists():
                 model = model or enlarge()
                 image.write(written, reduced(model(around_face(photo, points)), width), generated=False)
-        print(f"{number} of {len(files)}: {file.name} {became[file.name]}", flush=True)
+        print(f"{number} of {len(files)}: {key} {became[key]}", flush=True)
     record = {"model": "RealESRGAN_x4plus", "sha256": MODEL, "photos": became}
     write_atomic(out / "enlarged.json", json.dumps(record, indent=1) + "\n")
     return became

@@ -170,24 +170,22 @@ class Handlers(IdentityHandlers, UploadHandlers):
         detections = self.detect(work, one, progress)
         plan = make_plan(faces, identity, detections, self.limits)
         choice = (tuple(sorted(plan.items())), masker)
-        # a visitor's own identity may have the name of another's; installed ones are the same for everybody
         ones = {name: self.find(name, session) for name in plan.values()}
-        everybodys = self.example_cache.get(photo) if ones.keys() <= self.identities.keys() else None
-        swapped = work.results.get(choice) or (everybodys and everybodys.results.get(choice))
-        if swapped is None:
-            progress(0.6, desc="Swapping")
-            swapped = run_plan(
-                work.picture.photo[None],
-                plan,
-                detections,
-                lambda name: self.load(ones[name]),
-                masker=masked,
-            )
-        if everybodys:
-            everybodys.detections = work.detections
-            everybodys.keep(choice, swapped)
-        work.keep(choice, swapped)
-        self.cache.trim()
+        if (swapped := work.results.get(choice)) is None:
+            # a visitor's own identity may have the name of another's; installed ones are everybody's
+            everybodys = self.example_cache.get(photo) if ones.keys() <= self.identities.keys() else None
+            swapped = everybodys and everybodys.results.get(choice)
+            if swapped is None:
+                progress(0.6, desc="Swapping")
+                photos = work.picture.photo[None]
+                swapped = run_plan(
+                    photos, plan, detections, lambda name: self.load(ones[name]), masker=masked
+                )
+            if everybodys:
+                everybodys.detections = work.detections
+                everybodys.keep(choice, swapped)
+            work.keep(choice, swapped)
+            self.cache.trim()
         return work, swapped, plan
 
     def open(self, photo: str | None, session: str | None, progress: Callable) -> Work:

@@ -204,10 +204,14 @@ def swap_frames(
 
     at_once = swapper.at_once
     if at_once == 1 and swapper.device.type == "cpu":
-        at_once = min(MAX_WORKERS, torch.get_num_threads())
-    for shots, photos, swapped in ordered(work, batches(tracked, BATCH_FRAMES), at_once):
-        counters.swapped += swapped
-        yield shots, photos
+        at_once = min(MAX_WORKERS, torch.get_num_threads())  # of the caller: a thread that fetches has one
+
+    def results() -> Generator[tuple[list[VideoFrame], list[Frame]], None, None]:
+        for shots, photos, swapped in ordered(work, batches(tracked, BATCH_FRAMES), at_once):
+            counters.swapped += swapped
+            yield shots, photos
+
+    return results()
 
 
 def stack_tracks(tracks: list[tuple[Track, ...]]) -> Detections:

@@ -245,6 +245,27 @@ def test_no_more_frames_are_held_however_long_the_film_is(tmp_path, source, swap
     assert most <= swap.BATCH_FRAMES * (swap.PREFETCH_BATCHES + swap.MAX_WORKERS + 6)
 
 
+def test_a_films_batches_are_swapped_side_by_side(tmp_path, source, swapper):
+    """As many as the caller has cores, though threads of one core each make them."""
+    usual, both, inside = torch.get_num_threads(), threading.Event(), []
+
+    class Watched(Swapper):
+        def __call__(self, *arguments, **options):
+            inside.append(threading.get_ident())
+            if len(set(inside)) > 1:
+                both.set()
+            assert both.wait(20), "two are at work at the same time"
+            return super().__call__(*arguments, **options)
+
+    torch.set_num_threads(2)
+    try:
+        with Reader(source) as reader:
+            swap_video(Watched(Stripes()), reader, tmp_path / "out.mp4", tracker=Told())
+    finally:
+        torch.set_num_threads(usual)
+    assert len(set(inside)) == 2
+
+
 def run(*arguments) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", "facehub", *map(str, arguments)], capture_output=True, text=True, timeout=200
