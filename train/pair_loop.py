@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from facehub.errors import BadSetting
 from facehub.identity.weights import AnyGenerator
 from facehub.networks.double import DoubleGenerator, DoubleHead, begin_larger
-from facehub.networks.subpixel import HeadedGenerator, SubpixelGenerator, doubled, lowpass
+from facehub.networks.subpixel import HeadedGenerator, SubpixelGenerator, doubled, shapiro_filter
 
 from . import losses, pair_losses
 from .config import PairConfig
@@ -213,7 +213,7 @@ class _FaceBox:
     def of(cls, batch: PairBatch, times: int) -> "_FaceBox":
         """`times`: how many times larger the batch's crops are."""
         mask, points = F.avg_pool2d(batch.mask, times), (batch.landmarks + 0.5) / times - 0.5
-        seen = [lowpass(F.avg_pool2d(photo, times)) for photo in (batch.input, batch.target)]
+        seen = [shapiro_filter(F.avg_pool2d(photo, times)) for photo in (batch.input, batch.target)]
         skin, weight = pair_losses.skin(mask, points), pair_losses.inside(mask, points)
         return cls(*map(boxed, (*seen, mask, skin, weight)))
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from facehub.networks.subpixel import SubpixelGenerator, lowpass
+from facehub.networks.subpixel import SubpixelGenerator, shapiro_filter
 
 from . import pair_losses
 from .config import PairConfig
@@ -89,8 +89,8 @@ class FinePatches:
         return cls(
             made=fine,
             coarse=halved_patches_of(made.detach(), corners, side // 2),
-            input=lowpass(patches_of(box, corners, side)),
-            target=lowpass(patches_of(target, corners, side)),
+            input=shapiro_filter(patches_of(box, corners, side)),
+            target=shapiro_filter(patches_of(target, corners, side)),
             mask=shown,
             known=shown * known[:, None, None, None],
             sharp=batch.sharp.repeat_interleave(2),

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from ..types import Crops
 from .generator import JOINT_CHANNELS, Window
-from .subpixel import CHANNELS, SLOPE, HeadedGenerator, SubpixelHead, doubled, enlarged, fold, lowpass
+from .subpixel import CHANNELS, SLOPE, HeadedGenerator, SubpixelHead, doubled, enlarged, fold, shapiro_filter
 
 
 class DoubleHead(nn.Module):
     """What the head adds to the base's picture, enlarged to twice the base's resolution.
 
-    `filtered`: low-passed, so that pixels do not alternate (`lowpass`).
+    `filtered`: low-passed, so that pixels do not alternate (`shapiro_filter`).
     """
 
     reach = 4
@@ -46,7 +46,7 @@ class DoubleHead(nn.Module):
         x = x + F.leaky_relu(self.middle(x), SLOPE)
         x = F.pixel_shuffle(self.leave(x), 2)
         added = x.to(rgb.dtype)
-        return enlarged(rgb) + (lowpass(added) if self.filtered else added), x[:, :0]
+        return enlarged(rgb) + (shapiro_filter(added) if self.filtered else added), x[:, :0]
 
 
 class DoubleGenerator(HeadedGenerator):

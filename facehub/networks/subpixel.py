@@ -34,9 +34,10 @@ DEPTH = 2
 SLOPE = 0.2
 """Of the leaky rectifiers for negative values."""
 
-LOWPASS = (-1 / 16, 4 / 16, 10 / 16, 4 / 16, -1 / 16)
-"""Low-pass of what pixel-shuffle unfolds, along rows and columns. It removes what alternates from pixel to
-pixel, keeps 3/4 of a period of four pixels and nearly all of longer ones.
+SHAPIRO = (-1 / 16, 4 / 16, 10 / 16, 4 / 16, -1 / 16)
+"""Shapiro's filter of order 2 (Reviews of Geophysics 8(2), 1970), for what pixel-shuffle unfolds, along rows
+and columns. It removes what alternates from pixel to pixel, keeps 3/4 of a period of four pixels and nearly
+all of longer ones.
 """
 
 
@@ -76,7 +77,7 @@ class SubpixelHead(nn.Module):
         for layer in self.middle:
             x = x + F.leaky_relu(layer(x), SLOPE)
         x = F.pixel_shuffle(self.leave(x), 2)
-        return enlarged(rgb) + lowpass(x[:, :3].to(rgb.dtype)), x[:, 3:]
+        return enlarged(rgb) + shapiro_filter(x[:, :3].to(rgb.dtype)), x[:, 3:]
 
     def to_full(
         self,
@@ -89,7 +90,7 @@ class SubpixelHead(nn.Module):
         x = F.leaky_relu(self.fine_enter(x.contiguous(memory_format=torch.channels_last)), SLOPE)
         for layer in self.fine_middle:
             x = x + F.leaky_relu(layer(x), SLOPE)
-        return enlarged(rgb) + lowpass(F.pixel_shuffle(self.fine_leave(x), 2).to(rgb.dtype))
+        return enlarged(rgb) + shapiro_filter(F.pixel_shuffle(self.fine_leave(x), 2).to(rgb.dtype))
 
 
 class HeadedGenerator(nn.Module):
@@ -171,14 +172,14 @@ def enlarged(rgb: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 height width"]
     return F.interpolate(rgb, scale_factor=2.0, mode="bicubic", align_corners=False)
 
 
-def lowpass(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-    """Convolve rows and columns with `LOWPASS`; the edge pixel is repeated beyond the edge."""
-    reach = len(LOWPASS) // 2
+def shapiro_filter(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+    """Convolve rows and columns with `SHAPIRO`; the edge pixel is repeated beyond the edge."""
+    reach = len(SHAPIRO) // 2
     for axis in (2, 3):
         length = x.shape[axis]
         around = F.pad(x, (reach, reach, 0, 0) if axis == 3 else (0, 0, reach, reach), mode="replicate")
         x = torch.stack(
-            [weight * around.narrow(axis, tap, length) for tap, weight in enumerate(LOWPASS)]
+            [weight * around.narrow(axis, tap, length) for tap, weight in enumerate(SHAPIRO)]
         ).sum(0)
     return x
 

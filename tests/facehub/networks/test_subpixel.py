@@ -9,7 +9,7 @@ from facehub.identity import weights
 from facehub.identity.schema import SIZES
 from facehub.networks.double import DoubleGenerator, UnfilteredDoubleGenerator
 from facehub.networks.folded import FoldedSubpixelGenerator, for_inference
-from facehub.networks.subpixel import SubpixelGenerator, enlarged, lowpass
+from facehub.networks.subpixel import SubpixelGenerator, enlarged, shapiro_filter
 
 
 def trained(size: int = 64, network=SubpixelGenerator):
@@ -70,10 +70,10 @@ def test_networks_by_name():
 def test_what_alternates_from_pixel_to_pixel_is_gone_and_what_is_wide_stays():
     columns = torch.arange(32.0)
     for board in (columns % 2, (columns[:, None] + columns) % 2):
-        filtered = lowpass(board.expand(1, 1, 32, 32))
+        filtered = shapiro_filter(board.expand(1, 1, 32, 32))
         assert torch.allclose(filtered[..., 2:-2, 2:-2], torch.tensor(0.5), atol=1e-6)
     wave = torch.sin(columns * torch.pi / 8).expand(1, 1, 32, 32)
-    assert torch.allclose(lowpass(wave)[..., 2:-2], wave[..., 2:-2], atol=0.01)
+    assert torch.allclose(shapiro_filter(wave)[..., 2:-2], wave[..., 2:-2], atol=0.01)
 
 
 @pytest.mark.parametrize(
