@@ -13,7 +13,7 @@ from benchmarks.machine import begin, flags, milliseconds, table, write
 from facehub import image
 from facehub.detection.finder import Finder, finder_by_name
 from facehub.errors import FaceHubError
-from facehub.formats import READ_SUFFIXES
+from facehub.formats import photo_files
 from facehub.types import Detections
 
 SEED, BATCHES = 7, (1, 16)
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="for the tables")
     arguments = parser.parse_args()
     machine, device = begin(arguments, arguments.device), arguments.device
-    files = sorted(file for file in arguments.folder.rglob("*") if file.suffix.lower() in READ_SUFFIXES)
+    files = photo_files(arguments.folder)
     random.Random(SEED).shuffle(files)
     usual = finder_by_name()
     dlibs, tables = Finder(batched=False), Finder(batched=True)

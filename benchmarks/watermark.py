@@ -25,7 +25,7 @@ from torch.nn.functional import avg_pool2d
 from benchmarks.machine import here
 from benchmarks.watermark_attacks import ATTACKS, attacked
 from facehub import image
-from facehub.formats import READ_SUFFIXES
+from facehub.formats import photo_files
 from facehub.marks import watermark, watermark_detector
 
 SEED = 6
@@ -205,7 +205,7 @@ def main() -> None:
     # its import decides how processes start, which can be done only before the first
     with contextlib.suppress(ImportError):
         import blind_watermark.bwm_core  # pyright: ignore[reportMissingImports]  # noqa: F401
-    files = sorted(file for file in arguments.folder.rglob("*") if file.suffix.lower() in READ_SUFFIXES)
+    files = photo_files(arguments.folder)
     random.Random(SEED).shuffle(files)
     machine, results = here(), []
     attacks = arguments.attack or list(ATTACKS)

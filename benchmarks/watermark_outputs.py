@@ -26,7 +26,7 @@ from benchmarks.watermark import SEED, flat_psnr
 from benchmarks.watermark_attacks import ATTACKS, attacked
 from facehub import image
 from facehub.errors import NoFace
-from facehub.formats import READ_SUFFIXES
+from facehub.formats import photo_files
 from facehub.identity.folder import read
 from facehub.marks.origin import VERSION
 from facehub.marks.watermark import Payload, embed
@@ -115,7 +115,7 @@ def main() -> None:
     )
     flags.add_argument("--json", type=pathlib.Path, help="also write the numbers here")
     arguments = flags.parse_args()
-    files = sorted(file for file in arguments.folder.rglob("*") if file.suffix.lower() in READ_SUFFIXES)
+    files = photo_files(arguments.folder)
     random.Random(SEED).shuffle(files)
     machine, made = here(), outputs(files, arguments.identity, arguments.photos)
     sizes = sorted({max(one.plain.shape[1:]) for one in made})

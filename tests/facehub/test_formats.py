@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from facehub import formats, image
-from facehub.formats import FORMATS, by_content, by_name, by_suffix
+from facehub.formats import FORMATS, by_content, by_name, by_suffix, photo_files
 
 PHOTO = torch.full((3, 64, 80), 120, dtype=torch.uint8)
 
@@ -37,6 +37,14 @@ def test_what_is_written_has_what_the_table_says(format):
 def test_unknown_ones_are_none():
     assert by_suffix(".xyz") is by_name("PDF") is by_content(b"%PDF-1.7") is None
     assert by_content(b"") is by_suffix("") is None
+
+
+def test_photo_files_are_those_below_a_folder_that_can_be_read(tmp_path):
+    for name in ("b/2.JPG", "b/1.webp", "a.png", "notes.txt", "b/film.mp4", "c.png/d.gif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = [path.relative_to(tmp_path).as_posix() for path in photo_files(tmp_path)]
+    assert found == ["a.png", "b/1.webp", "b/2.JPG", "c.png/d.gif"]
 
 
 def test_the_table_loads_nothing_heavy():

@@ -30,7 +30,7 @@ from facehub.choices import MIN_TRAINING_FACE_PX
 from facehub.detection.finder import Finder
 from facehub.detection.recogniser import Recogniser
 from facehub.errors import BadPhoto, BadSetting, NoFace
-from facehub.formats import READ_SUFFIXES
+from facehub.formats import READ_SUFFIXES, photo_files
 from facehub.geometry import transform_points
 from facehub.types import Detections
 
@@ -163,7 +163,7 @@ def _cached(
             f"{folder} is no folder: give one with pictures ({', '.join(READ_SUFFIXES)}), or a {SUFFIX} "
             "file made from one."
         )
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in READ_SUFFIXES and p.is_file())
+    paths = photo_files(folder)
     if not paths:
         raise BadPhoto(f"{folder} holds no photos: give a folder with pictures ({', '.join(READ_SUFFIXES)}).")
     names = [str(p.relative_to(folder)) for p in paths]

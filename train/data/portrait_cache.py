@@ -20,7 +20,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from facehub.errors import BadPhoto
-from facehub.formats import READ_SUFFIXES
+from facehub.formats import READ_SUFFIXES, photo_files
 
 from .gallery import write_atomic
 
@@ -55,11 +55,7 @@ def inspect_photos(
     `heard` receives how many photos are done, how many there are, and a note. Raises BadPhoto when the folder
     holds no photos, BadSetting when the cache cannot be written.
     """
-    paths = {
-        str(path.relative_to(folder)): path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in READ_SUFFIXES and path.is_file()
-    }
+    paths = {str(path.relative_to(folder)): path for path in photo_files(folder)}
     if names is not None:
         paths = {name: path for name, path in paths.items() if name in names}
     if not paths:

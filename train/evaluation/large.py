@@ -37,7 +37,7 @@ from facehub.blending.filters import luma
 from facehub.blending.masks import hull_mask
 from facehub.detection.selection import select_faces
 from facehub.errors import FaceHubError
-from facehub.formats import READ_SUFFIXES
+from facehub.formats import photo_files
 from facehub.geometry import invert, transform_points, warp
 from facehub.swapper import Swapper
 from facehub.types import Detections, Faces, Photos
@@ -108,7 +108,7 @@ def sitters(
     """The first photos of a folder by name, each with its largest face. PNGs beside a JPEG of the same name
     are its labels, and left out.
     """
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in READ_SUFFIXES)
+    paths = photo_files(folder)
     jpegs = {p.with_suffix("") for p in paths if p.suffix.lower() in (".jpg", ".jpeg")}
     for path in paths:
         name = path.relative_to(folder).as_posix()
