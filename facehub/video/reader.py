@@ -30,7 +30,8 @@ MAX_RATE = Fraction(240)
 """Frames per second that a header may claim, at most."""
 
 EXACT_CONVERSION = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-"""How colours are converted, both ways. FFmpeg's default makes a film one level darker each time."""
+"""How colours are converted, both ways; on one thread each time, as several mostly wait for each other.
+FFmpeg's default makes a film one level darker each time."""
 
 MIN_CLOCK_OFFSET_S = 0.5
 """A clock that begins later than this, such as a broadcast's, is set back to 0."""
@@ -132,7 +133,7 @@ class Reader:
         film, last = self.info, None
         step = max(1, round(1 / (film.rate * film.time_base)))
         for frame in itertools.chain([self._first], self._decoded):
-            pixels = frame.to_ndarray(format="rgb24", interpolation=EXACT_CONVERSION)
+            pixels = frame.to_ndarray(format="rgb24", interpolation=EXACT_CONVERSION, threads=1)
             pixels = apply_display_matrix(pixels, display_matrix(frame))
             if pixels.shape[:2] != (
                 film.height,

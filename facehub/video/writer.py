@@ -123,6 +123,7 @@ class Writer:
             "dst_colorspace": matrix if known else SMPTE170M,
             "dst_color_range": TV_RANGE,
             "interpolation": EXACT_CONVERSION,
+            "threads": 1,
         }
         context.color_range, context.colorspace = TV_RANGE, matrix if known else UNSPECIFIED
         context.color_primaries, context.color_trc = primaries, transfer
