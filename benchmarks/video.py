@@ -90,6 +90,7 @@ def compare(swapper: Swapper, source: pathlib.Path, frames: int, folder: pathlib
             swapper(shot.photo[None], detections=found)
 
     photo(shots[-1])  # what is done once
+    Tracker()(shots[-1].photo, 0.0)
     alone = seconds(lambda: [photo(shot) for shot in shots])
     finding = seconds(lambda: [finder(shot.photo[None]) for shot in shots])
     marking = seconds(lambda: [image.with_marks(shot.photo, None, Marks(), 1) for shot in shots])

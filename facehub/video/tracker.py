@@ -8,7 +8,10 @@ difference instead of the speed, in a frame of reference that moves with the fac
 so it works live too.
 """
 
+import contextlib
 import math
+import weakref
+from collections import deque
 from dataclasses import dataclass, replace
 
 import torch
@@ -36,6 +39,9 @@ many frames it may fall short."""
 
 MIN_DISTANCE = 0.8
 """Two faces nearer to each other than this, in units of the larger one's spread, are one."""
+
+SPARE_FINDERS = 4
+"""Pairs of finders kept for trackers to come: the first frame of a new pair takes a third of a second."""
 
 THUMBNAIL_SIZE, CUT_DIFFERENCE, MAX_CUT_CORRELATION = (18, 32), 20.0, 0.5
 """Height and width of the thumbnails in which a cut is looked for; it changes more levels of 255 than this,
@@ -79,8 +85,7 @@ class Tracker:
     """
 
     def __init__(self, finder: Finder | None = None):
-        self._thorough = finder or finder_by_name(turn=False)
-        self._quick = replace(self._thorough, retry_px=0, fallback=None)
+        self._thorough, self._quick = _pair(finder) if finder else _borrowed(self)
         self._follower = FlowTracker(self._quick)
         self._tracks: tuple[Track, ...] = ()
         self._before: Frame | None = None
@@ -131,6 +136,24 @@ class Tracker:
                 tracks = _distinct((*tracks, Track(self._numbers, look.landmarks)))
                 self._numbers += tracks[-1].number == self._numbers
         return tracks
+
+
+_spare: deque[tuple[Finder, Finder]] = deque(maxlen=SPARE_FINDERS)
+
+
+def _borrowed(tracker: Tracker) -> tuple[Finder, Finder]:
+    """Two finders that no other tracker has until this one is gone."""
+    pair = None
+    with contextlib.suppress(IndexError):
+        pair = _spare.pop()
+    pair = pair or _pair(finder_by_name(turn=False))
+    weakref.finalize(tracker, _spare.append, pair).atexit = False
+    return pair
+
+
+def _pair(finder: Finder) -> tuple[Finder, Finder]:
+    """A finder, and its quick copy, which searches small copies only."""
+    return finder, replace(finder, retry_px=0, fallback=None)
 
 
 def smooth(moved: Points, look: Observation, passed_s: float) -> Points:

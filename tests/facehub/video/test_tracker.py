@@ -150,3 +150,21 @@ def test_a_hand_over_the_face_does_not_end_it_at_once(astronaut):
     for picture in hidden[4:6]:
         picture[:, 150:220, 150:260] = 120
     assert [[track.number for track in one.tracks] for one in followed(hidden)] == [[0]] * 9
+
+
+def test_how_a_frame_lies_in_memory_makes_no_difference(astronaut):
+    """A film's has its colours together, a photo's and the camera's in planes."""
+    films = [frame(astronaut, motion((200 + 3 * index, 150)), SIZE).contiguous() for index in range(4)]
+    together = [one.permute(1, 2, 0).contiguous().permute(2, 0, 1) for one in films]
+    assert not together[0].is_contiguous()
+    for one, other in zip(followed(films), followed(together), strict=True):
+        assert torch.equal(one.tracks[0].landmarks, other.tracks[0].landmarks)
+
+
+def test_the_finders_of_a_tracker_that_is_gone_serve_the_next_and_no_two_at_once():
+    first, second = Tracker(), Tracker()
+    used = first._thorough, first._quick
+    assert first._quick is not second._quick and first._thorough is not second._thorough
+    del first
+    third = Tracker()
+    assert (third._thorough, third._quick) == used
