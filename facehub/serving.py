@@ -205,6 +205,7 @@ def serving(
             yield Workers(ray, handle, CALLS_EACH * scale.most * batch)
         finally:
             logging.getLogger("ray.serve").setLevel(logging.CRITICAL)  # its threads miss what ends here
+            handle.shutdown()  # else its thread asks this process's next cluster about this one
             serve.delete(name)
 
 

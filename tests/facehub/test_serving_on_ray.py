@@ -5,6 +5,8 @@ import json
 import os
 import pathlib
 import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,6 +20,7 @@ from facehub.networks.generator import Generator
 from facehub.swapper import Swapper
 from facehub.video import swap
 from tests import clips
+from tests.facehub.conftest import PATIENCE
 from tests.facehub.test_serving import network, same
 from tests.test_app import started
 
@@ -96,6 +99,42 @@ def test_requests_that_wait_are_gathered(two_cores, astronaut, london, tmp_path)
     alone = Swapper(Counted(tmp_path / "others"))
     for one, photo in zip(made, photos, strict=True):
         assert (one.blended.int() - alone(photo).blended.int()).abs().max() <= 1
+
+
+TWICE = """
+import sys
+
+import ray, torch
+from facehub import image, serving
+from facehub.swapper import Swapper
+from tests.facehub.test_serving import network, same
+
+torch.set_num_threads(1)
+photo, kept = image.read(sys.argv[1]).photo[None], []
+alone = Swapper(network())(photo)
+for _ in range(2):
+    with serving.serving("auto", replicas="1", device="cpu") as replicas:
+        remote = replicas.swapper(network())
+        kept.append((replicas, remote))
+        assert same(remote(photo), alone)
+    assert not ray.is_initialized()
+print("twice")
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_has_ended_its_ray_starts_another(examples):
+    """What is left of the first cluster does not ask the second for the first one's work."""
+    pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-cluster.txt")
+    done = subprocess.run(
+        [sys.executable, "-c", TWICE, str(examples / "astronaut.png")],
+        cwd=pathlib.Path(__file__).parents[2],
+        env={name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"} | PATIENCE,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "twice\n"), done.stderr
+    assert "ERROR" not in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
 def replicas_here() -> list[int]:
