@@ -58,14 +58,19 @@ def ordered(work: Callable[[S], T], items: Iterable[S], at_once: int = 1) -> Gen
 
 
 def use_one_core() -> None:
-    """Make PyTorch use one core in this thread alone.
+    """Make PyTorch use one core in this thread alone."""
+    use_cores(1)
+
+
+def use_cores(count: int) -> None:
+    """Make PyTorch use so many cores in this thread alone.
 
     The number is kept for each thread, but setting it also sets that of threads to come: another one sets
     that back.
     """
     with _CORES:
         usual = torch.get_num_threads()
-        torch.set_num_threads(1)
+        torch.set_num_threads(count)
         again = threading.Thread(target=torch.set_num_threads, args=(usual,))
         again.start()
         again.join()

@@ -2,6 +2,7 @@
 
 import base64
 import re
+import threading
 
 import gradio as gr
 import pytest
@@ -110,6 +111,30 @@ def test_faces_are_followed_for_each_visitor_and_the_pace_is_told(webcam, clock)
     webcam.on_unload(visitor("ada"))
     webcam.frame(photo, "ada", request=visitor("ada"))
     assert Still.made == 4, "who left is forgotten"
+
+
+def test_a_frame_is_swapped_while_the_one_before_is_shown(webcam, clock, monkeypatch):
+    """Each call gives the frame before; after a pause the frame itself."""
+    begun, go_on = [], threading.Event()
+    within = webcam._swap
+
+    def slow(*frame):
+        begun.append(frame)
+        assert len(begun) < 3 or go_on.wait(20)
+        return within(*frame)
+
+    def shown(level: int) -> float:
+        photo = photo_of((level,) * 3, height=240, width=320)
+        return float(
+            got(webcam.frame(sent(photo), "ada", request=visitor("ada")).picture)[0, 200:].float().mean()
+        )
+
+    monkeypatch.setattr(webcam, "_swap", slow)
+    levels = [shown(level) / 0.85 for level in (200, 170, 140)]
+    assert levels == pytest.approx([200, 200, 170], abs=8), "the third came back before it was swapped"
+    go_on.set()
+    clock.now += 60
+    assert shown(110) / 0.85 == pytest.approx(110, abs=8), "nothing old after a pause"
 
 
 def test_without_a_face_the_picture_is_shown_as_it_is_with_a_hint(webcam, loads):
