@@ -23,7 +23,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import httpx
@@ -55,15 +55,17 @@ class Tally:
 
 
 @contextlib.contextmanager
-def page(temporary: pathlib.Path, log: pathlib.Path) -> Iterator[tuple[subprocess.Popen, str]]:
-    """The page in a process of its own, ready; and its address."""
+def page(
+    temporary: pathlib.Path, log: pathlib.Path, more: Mapping[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen, str]]:
+    """The page in a process of its own, ready; and its address. `more`: variables that it is started with."""
     port = free_port()
     settings = {"TMPDIR": str(temporary), "GRADIO_SERVER_PORT": str(port), "PYTHONUNBUFFERED": "1"}
     with log.open("a") as written:
         process = subprocess.Popen(
             [sys.executable, "app.py"],
             cwd=ROOT,
-            env=os.environ | settings,
+            env=os.environ | settings | dict(more or {}),
             stdout=subprocess.PIPE,
             stderr=written,
             text=True,
