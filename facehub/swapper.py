@@ -4,6 +4,7 @@ Figure 2)."""
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import UInt8
@@ -13,21 +14,33 @@ from .blending.alignment import align, blend, visible_window, warp_to_photo
 from .blending.finish import finish_crop, finish_patch
 from .blending.masks import Masker, SegmentationMasker
 from .blending.poisson import clone
+from .blending.registration import register_features
 from .detection.finder import finder_by_name
 from .detection.selection import FaceSelection, select_faces
 from .errors import BadPhoto, BadSetting, FaceHubError
+from .geometry import transform_points
 from .networks.folded import WINDOWED, for_inference
 from .networks.generator import FaceGenerator
 from .networks.precision import inference_dtype
 from .swapped import Swapped
-from .types import Crops, Detections, Faces, Photos
+from .types import Crops, Detections, Faces, Landmarks, Photos
+
+
+@runtime_checkable
+class FindsAgain(Protocol):
+    """A finder that also finds the landmarks of a face that it knows in what a network painted of it."""
+
+    def landmarks_near(self, crops: Crops, landmarks: Landmarks) -> Landmarks:
+        """Both in the crops' pixels."""
+        ...
 
 
 class Swapper:
     """Gives faces the identity that `generator` was trained for. Deterministic; keeps no state between calls.
 
     All faces of all photos of a call share one network call and one Poisson solve.
-    `finder` and `masker` are arguments: any callable of their type works.
+    `finder` and `masker` are arguments: any callable of their type works. A finder that can tell where the
+    painted eyes and mouth are (`FindsAgain`) has them laid where the photo's are.
     """
 
     at_once: int = 1
@@ -149,11 +162,18 @@ class Swapper:
         painted[:, :, top:bottom, left:right] = self.generator(faces.crop, window).clamp(0, 1)
         return painted
 
+    def _register(self, crops: Crops, faces: Faces) -> Crops:
+        """The new faces with eyes and mouth where the photo's are, if the finder can tell."""
+        if not isinstance(self.finder, FindsAgain):
+            return crops
+        wanted = transform_points(faces.crop_from_photo, faces.landmarks)
+        return register_features(crops, self.finder.landmarks_near(crops, wanted), wanted)
+
     def _finish(self, one: "_Aligned", crops: Crops, strength: float) -> Swapped:
         """Warp the new faces into the photos, clone them, match them to the photos and blend them in."""
         photos, clock = one.photos, one.clock
         clock.start()
-        sharp = finish_crop(crops, one.faces, detail=self.detail)
+        sharp = finish_crop(self._register(crops, one.faces), one.faces, detail=self.detail)
         patch = warp_to_photo(replace(one.faces, crop=sharp), photos)
         clock.lap("place")
         cloned = clone(patch.source, patch.target, patch.mask, patch.colour_source)

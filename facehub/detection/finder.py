@@ -22,9 +22,9 @@ from torch import Tensor
 
 from ..choices import FINDERS
 from ..errors import BadSetting, FaceHubError
-from ..types import Detections, Landmarks, Photos
+from ..types import Crops, Detections, Landmarks, Photos
 from . import shape_predictor
-from .yunet import YuNet
+from .yunet import YuNet, dlib_square
 
 if TYPE_CHECKING:
     import dlib
@@ -41,6 +41,9 @@ Detector = Callable[[np.ndarray], list[tuple[float, float, float, float]]]
 YUNET_RETRY_PX = 1280
 """Side of the larger copy for YuNet. On the smaller one it finds as many faces in groups as dlib does; at 640
 px more than at 320 or 480."""
+
+FIVE = (range(36, 42), range(42, 48), (30,), (48,), (54,))
+"""Landmarks whose means are YuNet's five points: two eyes, the nose, two corners of the mouth."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,6 +104,13 @@ class Finder:
             else self._landmarks_by_dlib(photos, faces),
             photo=photo,
         )
+
+    def landmarks_near(self, crops: Crops, landmarks: Landmarks) -> Landmarks:
+        """Predict the landmarks of upright crops, (faces, 68, 2) in their pixels, from where they were in
+        another picture of the same face: what a network painted, from its input."""
+        five = torch.stack([landmarks[:, list(part)].mean(1) for part in FIVE], 1).cpu().numpy()
+        faces = [Detection(i, 0, dlib.drectangle(*dlib_square(points))) for i, points in enumerate(five)]
+        return self.landmarks((crops.clamp(0, 1) * 255).round().to(torch.uint8), faces).landmarks
 
     def _landmarks_by_dlib(self, photos: Photos, faces: "list[Detection]") -> Landmarks:
         pictures = as_pictures(photos)

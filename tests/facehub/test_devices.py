@@ -140,6 +140,7 @@ def test_a_whole_swap_reads_no_more_values_than_these(monkeypatch):
     monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
     made = object.__new__(Swapper)
     made.device, made.detail, made.masker = torch.device("cuda"), 1.0, learned_masker()
+    made.finder = lambda photos: detections()
     made.generator = on_cuda(FoldedGenerator(Generator(SIZE)))
     with answered(READS | READS_OF_DETAIL):
         [swapped] = made.swap_stacks([photos()], detections=[detections()])
