@@ -1,5 +1,5 @@
-"""What is done to a new face for its photo's sake. Before it is placed: crisp eyes, brows and mouth. After it
-is cloned: the photo's skin colour, its light and dark in eyes and mouth, its detail on skin, and the one tint
+"""What is done to a new face for its photo's sake. Before it is placed: as soft as a blurred photo, or crisp
+eyes, brows and mouth in a sharp one. After it is cloned: the photo's skin colour, its light and dark in eyes and mouth, its detail on skin, and the one tint
 of a photo without colours.
 """
 
@@ -16,6 +16,7 @@ from .colour import apply_tint, estimate_tint, match_skin_chroma
 from .detail import detail_weight, sharpen_features, transfer_detail
 from .eyes_and_mouth import keep_eyes_and_mouth
 from .features import between_eyes, feature_distances, feature_mask
+from .sharpness import match_sharpness
 
 OWN = (0.10, 0.09, 0.08, 0.08)
 """Around eyes, brows, mouth and nostrils the photo's detail stays away this far, in units of the distance
@@ -32,7 +33,8 @@ photo's.
 
 
 def finish_crop(painted: Crops, faces: Faces, *, detail: float = 1.0) -> Crops:
-    """Painted faces with crisp eyes, brows and mouth, as far as their photo is finer than the crop.
+    """Painted faces no sharper than their photo, with crisp eyes, brows and mouth as far as it is finer than
+    the crop.
 
     Each face by itself, so that its result does not depend on the others of a batch.
     """
@@ -45,7 +47,8 @@ def finish_crop(painted: Crops, faces: Faces, *, detail: float = 1.0) -> Crops:
 def _finish_crop(
     painted: Float[Tensor, "1 3 size size"], faces: Faces, detail: float
 ) -> Float[Tensor, "1 3 size size"]:
-    amount = detail * detail_weight(crop_px(faces))
+    painted, sharpness = match_sharpness(painted, faces.crop, faces.mask)
+    amount = detail * sharpness * detail_weight(crop_px(faces))
     if not bool((amount > 0).any()):
         return painted
     points = transform_points(faces.crop_from_photo, faces.landmarks)
