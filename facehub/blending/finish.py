@@ -1,6 +1,6 @@
 """What is done to a new face for its photo's sake. Before it is placed: as soft as a blurred photo, or crisp
-eyes, brows and mouth in a sharp one. After it is cloned: the photo's skin colour, its light and dark in eyes and mouth, its detail on skin, and the one tint
-of a photo without colours.
+eyes, brows and mouth in a sharp one. After it is cloned: the photo's skin colour, its light and dark in eyes
+and mouth, its detail on skin, and the one tint of a photo without colours.
 """
 
 from dataclasses import fields, replace

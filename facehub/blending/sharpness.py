@@ -1,9 +1,9 @@
 """Make a painted face as soft as its photo.
 
-A network paints what it learned from sharp photos, and in a blurred photo the new face stands out. How sharp a
-picture is shows in how fast its detail falls off towards fine scales, whoever it shows: energy in the finest
-band over that in the next. Where the photo's share is smaller than the painted face's, that is blurred until
-both agree. Not in the paper; docs/results.md has both sides measured.
+A network paints what it learned from sharp photos, and in a blurred photo the new face stands out. How sharp
+a picture is shows in how fast its detail falls off towards fine scales, whoever it shows: energy in the
+finest band over that in the next. Where the photo's share is smaller than the painted face's, that is blurred
+until both agree. Not in the paper; docs/results.md has both sides measured.
 """
 
 import math

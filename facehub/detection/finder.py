@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -24,6 +23,7 @@ from ..choices import FINDERS
 from ..errors import BadSetting, FaceHubError
 from ..types import Crops, Detections, Landmarks, Photos
 from . import shape_predictor
+from .pixels import as_pictures, interleaved, resized
 from .yunet import YuNet, dlib_square
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ px more than at 320 or 480."""
 
 FIVE = (range(36, 42), range(42, 48), (30,), (48,), (54,))
 """Landmarks whose means are YuNet's five points: two eyes, the nose, two corners of the mouth."""
+
+SHIFTS = ((0.0, -0.03), (0.026, 0.015), (-0.026, 0.015))
+"""Right and down, in units of a box's side: as far as boxes of one face differ (yunet.py)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,10 +110,18 @@ class Finder:
 
     def landmarks_near(self, crops: Crops, landmarks: Landmarks) -> Landmarks:
         """Predict the landmarks of upright crops, (faces, 68, 2) in their pixels, from where they were in
-        another picture of the same face: what a network painted, from its input."""
+        another picture of the same face: what a network painted, from its input.
+
+        The mean over `SHIFTS` of the box: one box's landmarks tremble with the noise of a film's frames.
+        """
         five = torch.stack([landmarks[:, list(part)].mean(1) for part in FIVE], 1).cpu().numpy()
-        faces = [Detection(i, 0, dlib.drectangle(*dlib_square(points))) for i, points in enumerate(five)]
-        return self.landmarks((crops.clamp(0, 1) * 255).round().to(torch.uint8), faces).landmarks
+        faces = []
+        for i, points in enumerate(five):
+            left, top, right, bottom = dlib_square(points)
+            for x, y in (right - left) * np.array(SHIFTS):
+                faces.append(Detection(i, 0, dlib.drectangle(left + x, top + y, right + x, bottom + y)))
+        found = self.landmarks((crops.clamp(0, 1) * 255).round().to(torch.uint8), faces).landmarks
+        return found.view(len(crops), len(SHIFTS), 68, 2).mean(1)
 
     def _landmarks_by_dlib(self, photos: Photos, faces: "list[Detection]") -> Landmarks:
         pictures = as_pictures(photos)
@@ -156,7 +167,7 @@ class Finder:
         again = min(2.0, self.retry_px / longer)
         for scale in scales + [again] * (again > scales[0]):
             if scale not in copies:
-                copies[scale] = _resized(pixels, scale)
+                copies[scale] = resized(pixels, scale)
             if boxes := detector(np.ascontiguousarray(np.rot90(copies[scale], turns))):
                 return sorted(
                     (dlib.drectangle(*(edge / scale for edge in box)) for box in boxes),
@@ -174,7 +185,7 @@ class Finder:
         """The (68, 2) landmarks. dlib copies its input, so it only gets the face's surroundings."""
         (left, top, right, bottom), (x, y, end, floor) = _surroundings(box, pixels.shape[:2])
         shape = _predictor()(
-            _interleaved(pixels[y : floor + 1, x : end + 1]),
+            interleaved(pixels[y : floor + 1, x : end + 1]),
             dlib.rectangle(left - x, top - y, right - x, bottom - y),
         )
         return np.array([(p.x + x, p.y + y) for p in shape.parts()], dtype=np.float64)
@@ -261,41 +272,6 @@ def model_file(name: str) -> pathlib.Path:
             "The face models are missing: install them with `pip install face_recognition_models`."
         )
     return pathlib.Path(spec.origin).parent / "models" / name
-
-
-def _resized(pixels: np.ndarray, scale: float) -> np.ndarray:
-    """Resize plane by plane, as photos lie in memory: by halves, which OpenCV does ten times faster, and the
-    rest linearly."""
-    height, width = pixels.shape[:2]
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    planes = _planes(pixels)
-    while scale <= 1 / 2 and min(planes[0].shape) > 1:
-        half = (planes[0].shape[1] // 2, planes[0].shape[0] // 2)
-        planes = [
-            cv2.resize(plane[: 2 * half[1], : 2 * half[0]], half, interpolation=cv2.INTER_AREA)
-            for plane in planes
-        ]
-        scale *= 2
-    return cv2.merge(
-        [
-            cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) if plane.shape[::-1] != size else plane
-            for plane in planes
-        ]
-    )
-
-
-def _interleaved(pixels: np.ndarray) -> np.ndarray:
-    """Pixels with their colours together, as dlib reads them; in a photo whole planes follow each other."""
-    return cv2.merge(_planes(pixels))
-
-
-def as_pictures(photos: Photos) -> np.ndarray:
-    """(photos, height, width, 3), as OpenCV and dlib need; on the CPU a view of the photos."""
-    return photos.permute(0, 2, 3, 1).cpu().numpy()
-
-
-def _planes(pixels: np.ndarray) -> list[np.ndarray]:
-    return [np.ascontiguousarray(pixels[..., channel]) for channel in range(3)]
 
 
 def box(points: Landmarks) -> Float[Tensor, "faces 4"]:

@@ -7,7 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..types import Detections, Photos
-from .finder import as_pictures, model_file, need_dlib
+from .finder import model_file, need_dlib
+from .pixels import as_pictures
 
 
 class Recogniser:
