@@ -22,7 +22,7 @@ SHAPE = 0.5
 """How much of a part's shape becomes the photo's: half, because how open an eye is belongs to the
 expression, and how it is cut to the identity."""
 
-NOTICED = (0.03, 0.06)
+NOTICED = (0.03, 0.07)
 """Distance between the eyes = 1: a part that is off by less than the first stays where it is, one that is
 off by more than the second is moved the whole way. Landmarks of one face differ by the first between two
 boxes, and likeness lives in such distances."""

@@ -45,7 +45,7 @@ px more than at 320 or 480."""
 FIVE = (range(36, 42), range(42, 48), (30,), (48,), (54,))
 """Landmarks whose means are YuNet's five points: two eyes, the nose, two corners of the mouth."""
 
-SHIFTS = ((0.0, -0.03), (0.026, 0.015), (-0.026, 0.015))
+SHIFTS = ((0.0, 0.0), (0.03, 0.03), (-0.03, 0.03), (0.03, -0.03), (-0.03, -0.03))
 """Right and down, in units of a box's side: as far as boxes of one face differ (yunet.py)."""
 
 
