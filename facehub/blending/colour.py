@@ -1,4 +1,4 @@
-"""Colour of the new face: the photo decides for skin, the identity for irises and lips; a photo without
+"""Colour of the new face: the photo decides for skin, the identity for irises; a photo without
 colour keeps none.
 
 Skin: chroma coarser than a cheek is the photo's own, finer chroma is held back, luma stays as it was cloned.
@@ -21,7 +21,7 @@ SPREAD = 0.2
 the eyes.
 """
 
-FINE_CHROMA = 0.5
+FINE_CHROMA = 0.3
 """Share that stays of the new face's finer chroma on skin. A network paints rims and patches of another hue
 more often than skin has them; what is skin's own is in luma."""
 

@@ -26,8 +26,8 @@ between the eyes.
 CRISP = (0.14, 0.12, 0.11, 0.0)
 """The network's own eyes, brows and mouth are sharpened up to here, in the same units."""
 
-COLOURED = (0.03, 0.0, 0.035, 0.0)
-"""Eyes and lips keep the identity's colour up to here, in the same units; lids, brows and nostrils have the
+COLOURED = (0.03, 0.0, 0.0, 0.0)
+"""Eyes keep the identity's colour up to here, in the same units; lids, brows, lips and nostrils have the
 photo's.
 """
 
