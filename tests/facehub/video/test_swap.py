@@ -33,11 +33,11 @@ class Stripes(Generator):
     """Paints every face with a dark stripe that blending keeps."""
 
     def __init__(self):
-        super().__init__(16)
+        super().__init__(64)
 
     def forward(self, crop):
         painted = torch.full_like(crop, 0.9)
-        painted[..., 7:9] = 0
+        painted[..., 28:36] = 0
         return painted
 
 
