@@ -23,7 +23,7 @@ from .pairs import (
     shown,
 )
 from .portraits import Portrait
-from .relighting import relit
+from .relighting import Picture, relit
 
 TARGET, RETURN, NATURAL = range(3)
 """Kinds of pair: the identity's face in a stranger's moved photo; a stranger's moved face in the identity's
@@ -31,6 +31,13 @@ photo, which is the target; a stranger's photo as it is, which has no target."""
 
 CANDIDATES = 400
 """The best matching strangers of each group that a photo of the identity is paired with."""
+
+FEW = 400
+"""Strangers below which mixtures of two make up for those who are missing."""
+
+MIXED, MIXTURE = 0.5, (0.3, 0.8)
+"""Share of the moved strangers who are mixed with another where there are few, and how much is the
+other's."""
 
 FULL_WIDTH_PX = 170
 """Photos with a narrower jaw are drawn less often, in proportion."""
@@ -103,6 +110,7 @@ class PairSource:
         choose = np.random.default_rng([seed, step])
         rows = [self._one(choose) for _ in range(count)]
         tables = [_light(choose) for _ in rows]
+        slopes = torch.from_numpy(np.stack([_slope(choose, self.size) for _ in rows]))
         inputs, targets = (
             torch.from_numpy(
                 np.stack([cv2.LUT(row[side], table) for row, table in zip(rows, tables, strict=True)])
@@ -114,8 +122,8 @@ class PairSource:
         )
         kind, sharp, fine = (torch.tensor([row[i] for row in rows]) for i in (4, 5, 6))
         return PairBatch(
-            input=inputs.permute(0, 3, 1, 2).float() / 255,
-            target=targets.permute(0, 3, 1, 2).float() / 255,
+            input=(inputs.permute(0, 3, 1, 2).float() / 255 * slopes).clamp(max=1),
+            target=(targets.permute(0, 3, 1, 2).float() / 255 * slopes).clamp(max=1),
             mask=mask[:, None],
             landmarks=landmarks,
             kind=kind,
@@ -139,11 +147,29 @@ class PairSource:
         stranger = self.groups[group][choose.choice(candidates, p=worth)]
         theirs, own = moved(stranger, self.meshes[index], frame), cut(face, frame, size)
         points = points_in(face.landmarks, frame, size)
-        mask = outline_mask(points, size) * shown(face, frame, size)
+        whole = outline_mask(points, size)
+        mask = whole * shown(face, frame, size)
+        if len(self.groups[group]) < FEW and choose.random() < MIXED:
+            other = self.groups[group][choose.choice(candidates, p=worth)]
+            theirs = mixed(theirs, moved(other, self.meshes[index], frame), whole, points, choose)
         sharp, fine = face.width_px >= self.sharp_px, stranger.width_px >= self.sharp_px
         if kind == TARGET:
             return theirs, relit(own, theirs, mask, points), mask, points, kind, sharp, fine
         return relit(theirs, own, mask, points), own, mask, points, kind, sharp, fine
+
+
+def mixed(
+    one: Picture,
+    other: Picture,
+    mask: Float[np.ndarray, "size size"],
+    points: Float[np.ndarray, "68 2"],
+    choose: np.random.Generator,
+) -> Picture:
+    """A person who is nobody: two faces on the same landmarks, averaged inside the mask in the light of the
+    first."""
+    share = np.float32(choose.uniform(*MIXTURE))
+    face = relit(other, one, mask, points)
+    return (one + share * (face.astype(np.float32) - one)).round().astype(np.uint8)
 
 
 def _shares(worth: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -170,3 +196,12 @@ def _light(choose: np.random.Generator) -> np.ndarray:
         gain = choose.uniform(0.35, 0.9)
     values = np.linspace(0, 1, 256)[:, None] ** choose.uniform(0.85, 1.15) * tint * gain
     return (values.clip(0, 1) * 255).round().astype(np.uint8)[None]
+
+
+def _slope(choose: np.random.Generator, size: int) -> Float[np.ndarray, "1 size size"]:
+    """Light from one side, for both pictures of a pair: as it was in the middle, up to e times as bright on
+    one edge and an e-th on the other. Four in ten have none."""
+    angle, strength = choose.uniform(0, 2 * np.pi), max(0.0, choose.uniform(-2 / 3, 1.0))
+    side = np.linspace(-1, 1, size, dtype=np.float32)
+    along = np.cos(angle) * side[None] + np.sin(angle) * side[:, None]
+    return np.exp(strength * along - 0.25 * strength**2)[None].astype(np.float32)

@@ -8,6 +8,7 @@ import torch
 from facehub.blending.alignment import reference_face
 from facehub.blending.masks import hull_mask
 from facehub.errors import BadSetting
+from train.data import pair_batches
 from train.data.pair_batches import NATURAL, RETURN, TARGET, PairSource
 from train.data.pairs import (
     Mesh,
@@ -127,3 +128,45 @@ def test_kinds_change_the_face_alone(kind):
 def test_faces_must_be_in_the_open():
     with pytest.raises(BadSetting, match="covered"):
         PairSource([face(covered=True)], [face(1)], size=SIZE, shares=(1.0, 0.0, 0.0), sharp_px=185.0)
+
+
+def test_few_strangers_are_mixed_so_that_there_are_more_people(monkeypatch):
+    """About half of the inputs change, and those inside the outline alone."""
+    strangers = [face(seed, spread=0.003) for seed in range(20, 30)]
+    pairs = PairSource([face(10)], strangers, size=SIZE, shares=(1.0, 0.0, 0.0), sharp_px=185.0)
+    made = []
+    for few in (0, pair_batches.FEW):
+        monkeypatch.setattr(pair_batches, "FEW", few)
+        made.append([pairs._one(np.random.default_rng(seed)) for seed in range(24)])
+    changed = [(one[0] != other[0]).any(2) for one, other in zip(*made, strict=True)]
+    assert 4 < sum(some.any() for some in changed) < 20
+    for some, (_, _, _, points, *_) in zip(changed, made[1], strict=True):
+        assert not some[outline_mask(points, SIZE) == 0].any()
+
+
+def test_a_mixture_lies_between_two_faces_and_in_the_light_of_the_first():
+    choose = np.random.default_rng(0)
+    points, mask = reference_face().numpy() * SIZE - 0.5, np.ones((SIZE, SIZE), np.float32)
+    one, other = (choose.integers(60, 200, (SIZE, SIZE, 3), dtype=np.uint8) for _ in range(2))
+    bright = (one.astype(int) // 2 + 120).clip(0, 255).astype(np.uint8)
+    made = pair_batches.mixed(bright, other, mask, points.astype(np.float32), choose)
+    assert abs(made.astype(float).mean() - bright.mean()) < 8 < abs(other.mean() - bright.mean())
+    near_one, near_other = (
+        np.corrcoef(made.ravel() - float(made.mean()), face.ravel().astype(float))[0, 1]
+        for face in (bright, other)
+    )
+    assert near_one > 0.2 and near_other > 0.2
+    nothing = pair_batches.mixed(bright, other, 0 * mask, points.astype(np.float32), choose)
+    assert (nothing == bright).all()
+
+
+def test_light_from_one_side_falls_on_both_pictures_of_a_pair():
+    """What the mask leaves alone is equal in both, however they are lit; some of a batch are lit unevenly."""
+    batch = source(shares=(1.0, 0.0, 0.0)).batch(16, seed=2, step=0)
+    assert ((batch.input - batch.target).abs() * (batch.mask == 0)).max() < 0.01
+    slopes = np.stack([pair_batches._slope(np.random.default_rng(seed), SIZE)[0] for seed in range(40)])
+    lit = slopes.std((1, 2)) > 0
+    assert 12 < lit.sum() < 36
+    assert slopes[~lit].min() == slopes[~lit].max() == 1
+    ratio = slopes[lit].max((1, 2)) / slopes[lit].min((1, 2))
+    assert ratio.min() > 1 and 4 < ratio.max() < np.exp(2 * 2**0.5) + 0.1
