@@ -160,9 +160,18 @@ def test_a_mixture_lies_between_two_faces_and_in_the_light_of_the_first():
     assert (nothing == bright).all()
 
 
-def test_light_from_one_side_falls_on_both_pictures_of_a_pair():
-    """What the mask leaves alone is equal in both, however they are lit; some of a batch are lit unevenly."""
-    batch = source(shares=(1.0, 0.0, 0.0)).batch(16, seed=2, step=0)
+def test_light_from_one_side_falls_on_both_pictures_of_a_pair(monkeypatch):
+    """What the mask leaves alone is equal in both, however they are lit."""
+    pairs = source(shares=(1.0, 0.0, 0.0))
+    even = np.ones((1, SIZE, SIZE), np.float32)
+    with monkeypatch.context() as patched:
+        patched.setattr(pair_batches, "_slope", lambda choose, size: even)
+        plain = pairs.batch(4, seed=2, step=0)
+        patched.setattr(pair_batches, "_slope", lambda choose, size: even / 2)
+        dark = pairs.batch(4, seed=2, step=0)
+    for side in ("input", "target"):
+        assert torch.allclose(getattr(dark, side), getattr(plain, side) / 2)
+    batch = pairs.batch(16, seed=2, step=0)
     assert ((batch.input - batch.target).abs() * (batch.mask == 0)).max() < 0.01
     slopes = np.stack([pair_batches._slope(np.random.default_rng(seed), SIZE)[0] for seed in range(40)])
     lit = slopes.std((1, 2)) > 0
