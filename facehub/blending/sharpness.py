@@ -22,7 +22,7 @@ differ by a tenth."""
 SOFT = 0.7
 """The same, from which on a photo has nothing that a crop pixel would miss."""
 
-VARIANCES = (0.0, 1.0, 4.0, 12.0)
+VARIANCES = (1.0, 4.0, 12.0)
 """Blurs that are tried, in squared crop pixels; between them shares are interpolated."""
 
 FAINT = 1e-6
@@ -41,7 +41,7 @@ def match_sharpness(painted: Crops, crop: Crops, mask: Masks) -> tuple[Crops, Fl
     for i, (wanted, share) in enumerate(torch.stack([theirs / AS_SHARP, ours], 1).tolist()):
         if wanted < share:
             one = slice(i, i + 1)
-            matched[one] = gaussian(painted[one], _width(bright[one], mask[one], wanted))
+            matched[one] = gaussian(painted[one], _width(bright[one], mask[one], share, wanted))
     return matched, ((theirs / ours.clamp(min=1e-6) - SOFT) / (AS_SHARP - SOFT)).clamp(0, 1)
 
 
@@ -59,12 +59,14 @@ def fine_share(
     return torch.where(next_one > FAINT, (fine / next_one.clamp(min=FAINT)).sqrt(), 1.0)
 
 
-def _width(bright: Float[Tensor, "1 1 h w"], mask: Float[Tensor, "1 1 h w"], wanted: float) -> float:
-    """Deviation in pixels of the Gaussian that gives a picture this share of fine detail."""
-    shares = [float(fine_share(bright, mask, variance)) for variance in VARIANCES]
-    for i in range(1, len(VARIANCES)):
-        if shares[i] <= wanted:
-            part = (shares[i - 1] - wanted) / max(shares[i - 1] - shares[i], 1e-6)
-            narrow, wide = (math.sqrt(v) for v in VARIANCES[i - 1 : i + 1])
-            return narrow + min(max(part, 0.0), 1.0) * (wide - narrow)
-    return math.sqrt(VARIANCES[-1])
+def _width(
+    bright: Float[Tensor, "1 1 h w"], mask: Float[Tensor, "1 1 h w"], share: float, wanted: float
+) -> float:
+    """Deviation in pixels of the Gaussian that brings a picture's share of fine detail down to `wanted`."""
+    narrow = 0.0
+    for variance in VARIANCES:
+        wide, less = math.sqrt(variance), float(fine_share(bright, mask, variance))
+        if less <= wanted:
+            return narrow + (share - wanted) / max(share - less, 1e-6) * (wide - narrow)
+        narrow, share = wide, less
+    return narrow

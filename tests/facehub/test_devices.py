@@ -125,7 +125,7 @@ EYES_AND_MOUTH = [[4.0, 5.0, 14.0, 9.0], [20.0, 5.0, 30.0, 9.0], [8.0, 20.0, 26.
 READS_OF_DETAIL = {
     "registration._boxes": [[[4, 5, 30, 9], [0, 0, 0, 0]]],  # what moves in each crop
     "sharpness.match_sharpness": [[[0.5, 1.0]], [[1.0, 1.0]]],  # whether the face is sharper than its photo
-    "sharpness._width": [1.0, 0.8, 0.4, 0.2],  # by how much, for one that is
+    "sharpness._width": [0.8, 0.4],  # by how much, for one that is
     "finish._finish_crop": [True] * FACES,  # whether the photo is finer than the crop
     "finish._finish_patch": [True] * FACES,
     "finish.own_rectangle": [some, 4, 35, some, 4, 35] * FACES,
