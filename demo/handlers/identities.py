@@ -54,7 +54,7 @@ class IdentityHandlers:
         keep: int = 8,
         elsewhere: Sequence[Finder] = (),
     ):
-        best_first = sorted(identities, key=cards.quality, reverse=True)
+        best_first = sorted(identities, key=cards.rank, reverse=True)
         self.identities = {identity.name: identity for identity in best_first}
         self.visits, self.elsewhere = visits, elsewhere
         self._copies: dict[tuple[str | None, str], list[str]] = {}

@@ -46,6 +46,17 @@ def test_identities_are_listed_and_introduced(handlers):
         handlers.describe("nobody")
 
 
+def test_of_two_that_are_recognised_alike_the_one_that_leaves_less_of_the_photo_comes_first(
+    identities, swapper, handlers
+):
+    rows = {
+        "ada": {"retrieved": 0.982, "to_identity": 0.77, "to_input": 0.35},
+        "ben": {"retrieved": 0.978, "to_identity": 0.72, "to_input": 0.20},
+    }
+    measured = [replace(one, metrics={"table": {"blended": rows[one.name]}}) for one in identities]
+    assert list(Handlers(measured, swapper, handlers.visits).identities) == ["ben", "ada"]
+
+
 def test_the_best_measured_identity_comes_first(identities, swapper, handlers):
     shares = {"ada": {"retrieved": 0.5}, "ben": {"retrieved": 0.9, "sface_retrieved": 0.8}}
     measured = [replace(one, metrics={"table": {"blended": shares[one.name]}}) for one in identities]
