@@ -67,9 +67,9 @@ def rank(one: Identity) -> tuple[float, float]:
     """By what identities are ordered, the best last: how often they are recognised, to the whole percent that
     their card shows, and then how much nearer a result is to the person than to the photo."""
     row = _measures(one)
-    near, left = (row.get(key) for key in ("to_identity", "to_input"))
-    known = type(near) in (int, float) and type(left) in (int, float)
-    return round(quality(one), 2), float(near) - float(left) if known else 0.0
+    numbers = [row.get(key) for key in ("to_identity", "to_input")]
+    near, left = (float(value) if isinstance(value, int | float) else 0.0 for value in numbers)
+    return round(quality(one), 2), near - left
 
 
 def identity_card(one: Identity, samples: Sequence[str], index: int) -> Card:
