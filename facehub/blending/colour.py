@@ -1,5 +1,5 @@
-"""Colour of the new face: the photo decides for skin, the identity for irises; a photo without
-colour keeps none.
+"""Colour of the new face: the photo decides for skin, the identity for irises; a photo without colour
+keeps none.
 
 Skin: chroma coarser than a cheek is the photo's own, finer chroma is held back, luma stays as it was cloned.
 The paper leaves colour to the light loss and to cloning; a membrane only takes over what the photo shows

@@ -3,8 +3,9 @@
 A swap keeps gaze and expression, so lids, irises, lips and teeth of the new face lie where the photo's do,
 and the photo has their edges, catchlights and gaps as sharp as it is. Within the eyes' openings luma above
 `EYE_BAND` is therefore the photo's, and within the lips' outline all three colours above `MOUTH_BAND`. Below
-that everything is the identity's, but for half of the lips' chroma; so are lids, lashes and the shape of the
-lips. Not in the paper; docs/results.md has both sides measured.
+that everything is the identity's, but for the lips' chroma: where it is coarse the photo's as that of skin
+(colour.py), and half of it where it is fine; so are lids, lashes and the shape of the lips. Not in the paper;
+docs/results.md has both sides measured.
 """
 
 import torch

@@ -13,9 +13,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..types import Crops, Landmarks
+from .eyes_and_mouth import EYES
 from .features import between_eyes
 
-PARTS = (tuple(range(36, 42)), tuple(range(42, 48)), tuple(range(48, 68)))
+PARTS = (*EYES, tuple(range(48, 68)))
 """Landmarks of the right eye, the left eye and the mouth: each is moved as one."""
 
 SHAPE = 0.5

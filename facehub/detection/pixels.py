@@ -28,8 +28,9 @@ def resized(pixels: np.ndarray, scale: float) -> np.ndarray:
 
 
 def interleaved(pixels: np.ndarray) -> np.ndarray:
-    """Pixels with their colours together, as dlib reads them; in a photo whole planes follow each other."""
-    return cv2.merge(_planes(pixels))
+    """Pixels with their colours together, as dlib and OpenCV read them: those of a film's frame as they are;
+    in a photo whole planes follow each other, which OpenCV brings together sooner than NumPy."""
+    return pixels if pixels.flags.c_contiguous else cv2.merge(_planes(pixels))
 
 
 def as_pictures(photos: Photos) -> np.ndarray:

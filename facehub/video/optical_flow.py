@@ -15,6 +15,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ..detection.finder import Finder
+from ..detection.pixels import interleaved
 from ..geometry import fit_affine, transform_points
 
 Frame = UInt8[Tensor, "3 height width"]
@@ -131,17 +132,10 @@ def _points_in_frame(
     return torch.linalg.solve(linear, (points - shift).mT).mT
 
 
-def interleaved(frame: Frame) -> np.ndarray:
-    """(height, width, 3) bytes: of a film's frame a view, else a copy, made by OpenCV: NumPy takes longer."""
-    planes = frame.cpu().numpy()
-    pixels = planes.transpose(1, 2, 0)
-    return pixels if pixels.flags.c_contiguous else cv2.merge(list(planes))
-
-
 def _cut_window(frame: Frame, window_from_frame: Float[Tensor, "2 3"], side: int) -> np.ndarray:
     """(side, side, 3) bytes; beyond the frame's edge its nearest pixel."""
     return cv2.warpAffine(
-        interleaved(frame),
+        interleaved(frame.permute(1, 2, 0).cpu().numpy()),
         window_from_frame.numpy(),
         (side, side),
         flags=cv2.INTER_LINEAR,

@@ -199,8 +199,8 @@ def _light(choose: np.random.Generator) -> np.ndarray:
 
 
 def _slope(choose: np.random.Generator, size: int) -> Float[np.ndarray, "1 size size"]:
-    """Light from one side, for both pictures of a pair: as it was in the middle, up to e times as bright on
-    one edge and an e-th on the other. Four in ten have none."""
+    """Light from one side, for both pictures of a pair: up to e times as bright on one edge as in the middle,
+    where it is at most 22 % darker than before, and an e-th on the other. Four in ten have none."""
     angle, strength = choose.uniform(0, 2 * np.pi), max(0.0, choose.uniform(-2 / 3, 1.0))
     side = np.linspace(-1, 1, size, dtype=np.float32)
     along = np.cos(angle) * side[None] + np.sin(angle) * side[:, None]

@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
+from facehub.blending.alignment import reference_landmarks
+from facehub.blending.features import MOUTH, feature_distances
 from facehub.blending.filters import gaussian, luma
 from facehub.blending.finish import crop_px, finish_crop
 from facehub.blending.masks import hull_masker
@@ -122,3 +125,34 @@ def test_a_face_in_a_batch_is_the_face_alone(astronaut, finder):
 def test_detail_is_from_none_to_all():
     with pytest.raises(BadSetting, match="between 0"):
         Swapper(Answer(blurred), detail=1.5)
+
+
+def blue_rim(photo: torch.Tensor, finder) -> tuple[float, float]:
+    """How blue a rim around the lips is that a network painted, and how blue it became in the photo."""
+    known = finder(photo[None])
+
+    def paint(crop: torch.Tensor) -> torch.Tensor:
+        points = reference_landmarks(256)[None]
+        lips = feature_distances(points, (256, 256))[:, MOUTH : MOUTH + 1]
+        rim = F.interpolate(((lips > 0.01) & (lips < 0.05)).float(), size=(256, 256), mode="nearest")
+        return (crop + 0.3 * rim * torch.tensor([-0.1, -0.1, 0.9])[:, None, None]).clamp(0, 1)
+
+    swapper = Swapper(Answer(paint, 256), finder=lambda _: known, masker=hull_masker, detail=0.0)
+    made = swapper(photo[None])
+    rim = (made.patch.mask > 0.99) & (luma(made.patch.source - made.patch.target).abs() > 0.01)
+    blue = [
+        (picture[:, 2:] - luma(picture))[rim].mean().item()
+        for picture in (made.patch.target, made.patch.source, _placed(made.blended, made.patch))
+    ]
+    return blue[1] - blue[0], blue[2] - blue[0]
+
+
+def _placed(photos: torch.Tensor, patch) -> torch.Tensor:
+    (left, top), (height, width) = patch.corner[0].tolist(), patch.target.shape[-2:]
+    return photos[:, :, top : top + height, left : left + width].float() / 255
+
+
+def test_a_rim_of_another_hue_around_the_lips_becomes_the_photos(astronaut, finder):
+    painted, left = blue_rim(astronaut, finder)
+    assert painted > 0.02
+    assert abs(left) < 0.17 * painted

@@ -4,8 +4,11 @@ import cv2
 import pytest
 import torch
 
+from facehub.blending.alignment import align
+from facehub.detection import finder as finder_module
 from facehub.detection.finder import Finder, box
 from facehub.detection.recogniser import Recogniser
+from facehub.geometry import transform_points
 from facehub.types import Detections
 
 
@@ -101,3 +104,20 @@ def test_recogniser_tells_people_apart(finder, astronaut, london):
     for changed in (astronaut.flip(2), (astronaut.float() * 0.8).to(torch.uint8), resized(astronaut, 400)):
         assert (owner(changed) - her).norm() < 0.5
     assert (owner(london) - her).norm() > 0.6
+
+
+def test_landmarks_near_those_of_another_picture_are_the_mean_over_shifted_boxes(astronaut, monkeypatch):
+    """Found again in the crop that they were aligned by, and steadier than those of one box."""
+    finder = Finder()
+    known = finder(astronaut[None])
+    faces = align(astronaut[None], known.landmarks, known.photo, size=256)
+    wanted = transform_points(faces.crop_from_photo, faces.landmarks)
+    found = finder.landmarks_near(faces.crop, wanted)
+    eyes = (wanted[0, 36:42].mean(0) - wanted[0, 42:48].mean(0)).norm()
+    assert (found - wanted).norm(dim=2).mean() < 0.05 * eyes
+    each = []
+    for shift in finder_module.SHIFTS:
+        monkeypatch.setattr(finder_module, "SHIFTS", (shift,))
+        each.append(finder.landmarks_near(faces.crop, wanted))
+    assert len(each) > 2 and torch.allclose(torch.stack(each).mean(0), found, atol=1e-3)
+    assert min((one - found).abs().max() for one in each) > 0.2
