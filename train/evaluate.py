@@ -51,8 +51,7 @@ from .networks import estimators
 
 def save_metrics(identity: Identity, metrics: dict) -> None:
     """Saves the identity's folder anew, with these metrics in it and in its card. Its samples stay as they
-    are: written again, they would be marked twice."""
-    kept = {path: path.read_bytes() for path in identity.samples}
+    are: decoded and written, they would be marked twice."""
     training = json.loads((identity.folder / "training.json").read_text(encoding="utf-8"))
     save(
         identity.folder,
@@ -61,11 +60,9 @@ def save_metrics(identity: Identity, metrics: dict) -> None:
         consent=identity.consent,
         metrics=metrics,
         training=training,
-        samples={path.stem: image.read(path).photo for path in identity.samples},
+        samples={path.stem: path for path in identity.samples},
         credits=training.get("credits", ""),
     )
-    for path, data in kept.items():
-        path.write_bytes(data)
 
 
 def measure_photos(identity: Identity, arguments: argparse.Namespace) -> None:

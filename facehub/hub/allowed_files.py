@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from .. import image
 from ..errors import BadIdentity, BadPhoto
+from ..identity.samples import NAME as SAMPLE
+from ..identity.samples import is_sample
 from ..identity.schema import MAX_JSON_BYTES
 from ..identity.weights import MAX_BYTES
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
 NEEDED = ("config.json", "consent.json", "README.md", "model.safetensors")
 OPTIONAL = ("metrics.json", "training.json")
-SAMPLE = re.compile(r"samples/[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.png")
 IGNORED = {".gitattributes", ".gitignore", "LICENSE", "LICENSE.md", "LICENSE.txt"}
 """Files that may lie beside them; they are not downloaded."""
 
@@ -149,10 +150,11 @@ def check(repo: str, files: Iterable[File]) -> list[File]:
 
 
 def check_picture(path: pathlib.Path, repo: str) -> pathlib.Path:
-    """The same path, if the sample is a PNG of a size that can be shown. Raises BadIdentity otherwise."""
+    """The same path, if the sample is a WebP or PNG of a size that can be shown. Raises BadIdentity
+    otherwise."""
     try:
-        if not path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n"):
-            raise BadIdentity(f"A sample picture of {repo} is no PNG file: ask its owner to mend it.")
+        if not is_sample(path.read_bytes()):
+            raise BadIdentity(f"A sample picture of {repo} is no WebP or PNG file: ask its owner to mend it.")
         image.read(path, max_megapixels=SAMPLE_MEGAPIXELS)
     except BadPhoto as problem:
         raise BadIdentity(f"A sample picture of {repo} cannot be shown. {problem}") from problem

@@ -52,7 +52,7 @@ def write(
     samples: list[str],
     credits: str,
 ) -> None:
-    """Write README.md into the folder `part`. `samples`: names of pictures without their suffix."""
+    """Write README.md into the folder `part`. `samples`: names of their files."""
     template = string.Template(pathlib.Path(__file__).with_name("card.md").read_text(encoding="utf-8"))
     cells = {key: _cell(value) for key, value in consent.items()}
     command = training.get("command", "").replace("```", "'''")
@@ -62,7 +62,7 @@ def write(
         "size": config["size"],
         "command": command,
     }
-    pictures = "\n".join(f"![{name}](samples/{name}.png)" for name in samples)
+    pictures = "\n".join(f"![{name.partition('.')[0]}](samples/{name})" for name in samples)
     body = template.substitute(fields, metrics=_table(metrics), pictures=pictures, credits=credits)
     front = front_matter(
         title=config["title"], size=config["size"], consent=consent, metrics=metrics, base=_base(training)

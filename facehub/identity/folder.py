@@ -4,7 +4,7 @@
     config.json         everything needed to build the generator; closed and versioned
     consent.json        on what basis this face may be used
     README.md           the card
-    metrics.json, training.json, samples/*.png
+    metrics.json, training.json, samples/*.webp
 
 Loading is strict: safetensors and JSON only, no key too many or too few (schema.py), shapes checked in the
 header before anything is allocated (weights.py).
@@ -15,17 +15,17 @@ import os
 import pathlib
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import UInt8
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .. import image
 from ..errors import BadIdentity, FaceHubError
 from ..marks.origin import Origin
 from . import card, weights
+from .samples import Sample, sample_files, write_samples
 from .schema import (
     MAX_JSON_BYTES,
     NAME,
@@ -139,7 +139,6 @@ def _read(folder: pathlib.Path, complete: bool) -> Identity:
         text = opened.read(MAX_JSON_BYTES).decode("utf-8", errors="replace").replace("\r\n", "\n")
     metrics = read_json(folder, "metrics.json") if (folder / "metrics.json").exists() else {}
     check_metrics(metrics)
-    samples = tuple(p for p in sorted((folder / "samples").glob("*.png")) if _within(p, folder))
     return Identity(
         name=config["name"],
         title=config["title"],
@@ -149,7 +148,7 @@ def _read(folder: pathlib.Path, complete: bool) -> Identity:
         consent=consent,
         metrics=metrics,
         card=text,
-        samples=samples,
+        samples=sample_files(folder),
     )
 
 
@@ -161,15 +160,15 @@ def save(
     consent: dict[str, str],
     metrics: dict,
     training: dict,
-    samples: dict[str, UInt8[Tensor, "3 height width"]],
+    samples: Mapping[str, Sample],
     credits: str = "",
 ) -> pathlib.Path:
     """Write an identity, whole or not at all. The folder's name is the identity's short name.
 
-    `samples`: pictures by name. `credits`: the line that says whose photos they show. Weights that 16 bit
-    floats hold are stored as such, so a generator rounded to them takes half the room. A folder that already
-    holds an identity is replaced. Raises BadIdentity for any other folder that exists, and for an incomplete
-    consent record; FaceHubError when the folder cannot be written.
+    `samples`: pictures by name (samples.py). `credits`: the line that says whose photos they show. Weights
+    that 16 bit floats hold are stored as such, so a generator rounded to them takes half the room. A folder
+    that already holds an identity is replaced. Raises BadIdentity for any other folder that exists, and for
+    an incomplete consent record; FaceHubError when the folder cannot be written.
     """
     folder = pathlib.Path(folder)
     if not NAME.fullmatch(folder.name):
@@ -240,15 +239,12 @@ def _fill(part, config, generator, consent, metrics, training, samples, credits)
         (part / f"{name}.json").write_text(
             json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-    (part / "samples").mkdir()
-    for name, picture in samples.items():
-        image.write(part / "samples" / f"{name}.png", picture)
     card.write(
         part,
         config=config,
         consent=consent,
         metrics=metrics,
         training=training,
-        samples=list(samples),
+        samples=write_samples(part, samples),
         credits=credits,
     )

@@ -138,7 +138,7 @@ def files(data: bytes, folder: pathlib.Path) -> None:
 
 
 def files_seeds() -> dict[str, bytes]:
-    names = (*allowed_files.NEEDED, *allowed_files.OPTIONAL, "samples/one.png", "LICENSE")
+    names = (*allowed_files.NEEDED, *allowed_files.OPTIONAL, "samples/one.webp", "LICENSE")
     return {
         "files": json.dumps(
             [{"name": name, "size": 100, "sha256": "a" * 64, "git": None} for name in names]

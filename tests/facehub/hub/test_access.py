@@ -40,7 +40,7 @@ def test_what_the_operator_pulled_is_not_for_visitors(loopback, folder, as_, clo
         with pytest.raises(HubRefused):
             hub.pull("ada/face")
         with pytest.raises(HubRefused):
-            hub.picture("ada/face", commit.oid, "samples/one.png")
+            hub.picture("ada/face", commit.oid, "samples/one.webp")
     assert as_("ada").load("ada/face").title == "Ada Random"
     assert [one.handle for one in as_("ada").pulled()] == [identity.handle]
 
@@ -50,11 +50,11 @@ def test_what_the_operator_looked_at_is_not_for_visitors(loopback, folder, as_):
     commit = loopback.put("ada/face", folder, gated="manual")
     ada = as_("ada")
     assert ada.details("ada/face").consent
-    assert ada.picture("ada/face", commit.oid, "samples/one.png").is_file()
+    assert ada.picture("ada/face", commit.oid, "samples/one.webp").is_file()
     seen = as_().details("ada/face")
     assert (seen.card, seen.consent, seen.metrics) == ("", {}, {})
     with pytest.raises(HubRefused):
-        as_().picture("ada/face", commit.oid, "samples/one.png")
+        as_().picture("ada/face", commit.oid, "samples/one.webp")
 
 
 def test_who_gets_access_later_asks_the_hub(loopback, folder, as_):

@@ -52,7 +52,7 @@ HARMLESS = [
     "For x < y and on = 3, see <https://example.org/?a=b&c=d> and `a<b>c`; script, style and links are "
     "words.",
     "If a <b and c> d, then std::vector<float> x = 3 << 2; one = hub.pull('x')",
-    '<p align="center"><img src="samples/one.png" width=80% alt="Ada"></p>',
+    '<p align="center"><img src="samples/one.webp" width=80% alt="Ada"></p>',
     "<a href='https://example.org/a:b'>a link</a>, <ada@example.org>, <!-- a comment -->",
     "<details open><summary>More</summary></details>",
     "data: text of the table; &#99999999999999999999999; &lt;script&gt;",

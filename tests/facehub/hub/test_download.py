@@ -67,7 +67,7 @@ def test_search_tells_what_a_card_says(loopback, hub, folder, tmp_path):
         "private": False,
         "updated": "2026-11-25",
         "metrics": {"landmarks moved (% of eye distance)": 4.5},
-        "samples": ("samples/one.png",),
+        "samples": ("samples/one.webp",),
         "tags": (),
     }
     assert [r.repo for r in hub.search(tags=["consent-self"])] == ["eve/face"]
@@ -104,13 +104,13 @@ def test_look_fetches_everything_but_the_weights(loopback, hub, folder, face):
 
 
 def test_a_picture_is_fetched_once(loopback, hub, folder, face):
-    path = hub.picture("ada/face", face.oid, "samples/one.png")
-    assert path.read_bytes() == (folder / "samples/one.png").read_bytes()
+    path = hub.picture("ada/face", face.oid, "samples/one.webp")
+    assert path.read_bytes() == (folder / "samples/one.webp").read_bytes()
     loopback.log.clear()
-    assert hub.picture("ada/face", face.oid, "samples/one.png") == path
+    assert hub.picture("ada/face", face.oid, "samples/one.webp") == path
     assert loopback.log == []
     hub.pull("ada/face")
-    assert hub.picture("ada/face", "main", "samples/one.png").is_file()
+    assert hub.picture("ada/face", "main", "samples/one.webp").is_file()
     for name in ("samples/two.png", "model.safetensors", "samples/../config.json", "/etc/passwd"):
         with pytest.raises(BadIdentity, match="has no sample picture"):
             hub.picture("ada/face", face.oid, name)

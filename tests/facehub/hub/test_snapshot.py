@@ -23,7 +23,7 @@ def folder(tmp_path):
 @pytest.fixture
 def secret(tmp_path):
     file = tmp_path / "secret.png"
-    file.write_bytes((make(tmp_path / "other") / "samples" / "one.png").read_bytes())
+    file.write_bytes((make(tmp_path / "other") / "samples" / "one.webp").read_bytes())
     return file
 
 
@@ -63,13 +63,13 @@ def test_a_pipe_is_no_file(loopback, ada, folder):
 
 def test_a_file_that_is_exchanged_after_the_check(loopback, ada, folder, secret, monkeypatch):
     """Between the check and the upload, somebody puts other bytes and a link there."""
-    before = {name: (folder / name).read_bytes() for name in ("model.safetensors", "samples/one.png")}
+    before = {name: (folder / name).read_bytes() for name in ("model.safetensors", "samples/one.webp")}
     real = upload.check
 
     def exchange(*arguments, **options):
         (folder / "model.safetensors").write_bytes(b"pickle")
-        (folder / "samples" / "one.png").unlink()
-        (folder / "samples" / "one.png").symlink_to(secret)
+        (folder / "samples" / "one.webp").unlink()
+        (folder / "samples" / "one.webp").symlink_to(secret)
         return real(*arguments, **options)
 
     monkeypatch.setattr(upload, "check", exchange)
@@ -101,7 +101,7 @@ def test_sizes_and_counts_are_those_of_a_pull(loopback, ada, folder):
         ada.push(folder, "ada/face")
     (folder / "samples" / "big.png").unlink()
     for number in range(20):
-        (folder / "samples" / f"{number}.png").write_bytes((folder / "samples" / "one.png").read_bytes())
+        (folder / "samples" / f"{number}.png").write_bytes((folder / "samples" / "one.webp").read_bytes())
     with pytest.raises(BadIdentity, match="more than 16 sample pictures"):
         ada.push(folder, "ada/face")
     assert nothing_arrived(loopback)

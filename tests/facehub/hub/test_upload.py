@@ -63,7 +63,7 @@ def test_an_update_sends_what_changed_and_removes_what_is_gone(loopback, ada, fo
     loopback.log.clear()
     make(folder, title="Ada Again", samples={"two": torch.full((3, 64, 80), 9, dtype=torch.uint8)})
     assert not ada.push(folder, "ada/face").unchanged
-    assert {"samples/two.png"} == {name for name in files(loopback) if name.startswith("samples/")}
+    assert {"samples/two.webp"} == {name for name in files(loopback) if name.startswith("samples/")}
     assert len(loopback.asked("PUT")) == 1, "the same weights were sent again"
     assert loopback.repositories["ada/face"].at("main").parent == first.commit
     again = ada.push(folder, "ada/face")

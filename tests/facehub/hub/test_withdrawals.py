@@ -160,7 +160,7 @@ def test_without_a_first_list_nothing_of_a_hub_is_used(loopback, hub):
     publish(loopback, ENTRY)
     gate = slow(loopback)
     calls = (hub.pull, hub.load, hub.details, lambda name: hub.search())
-    for call in (*calls, lambda name: hub.picture(name, "0" * 40, "samples/one.png")):
+    for call in (*calls, lambda name: hub.picture(name, "0" * 40, "samples/one.webp")):
         with pytest.raises(HubUnreachable, match=r"facehub/withdrawn, was never received.*=allow") as raised:
             call("bob/face")
         assert raised.value.retry_after_s == session.FIRST_RETRY_S

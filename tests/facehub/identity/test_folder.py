@@ -30,7 +30,7 @@ def test_what_is_saved_is_what_is_read(folder):
         CONSENT,
     )
     assert identity.metrics == {"nme_percent": 4.5, "faces": 100}
-    assert [p.name for p in identity.samples] == ["one.png"]
+    assert [p.name for p in identity.samples] == ["one.webp"]
     torch.manual_seed(0)
     crop = torch.rand(1, 3, 16, 16)
     torch.manual_seed(0)
@@ -67,7 +67,7 @@ def test_the_card_tells_what_matters(folder):
         "none@example.org",
         "synthetic",
         "nme percent | 4.5",
-        "samples/one.png",
+        "samples/one.webp",
     ):
         assert text in card
 

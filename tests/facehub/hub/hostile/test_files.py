@@ -27,7 +27,7 @@ from .conftest import Bomb, refused
         ("modeling.py", r"holds 'modeling\.py', which is code, and an identity needs none"),
         ("index.html", "which is code"),
         ("movie.mp4", r"holds 'movie\.mp4', which is no part of an identity"),
-        ("samples/deep/one.png", "no part of an identity"),
+        ("samples/deep/one.webp", "no part of an identity"),
         ("samples/one.svg", "no part of an identity"),
         ("../../escape.json", r"lists '\.\./\.\./escape\.json', a name that leads out of its folder"),
         ("samples/../../../escape.png", "leads out of its folder"),

@@ -12,7 +12,7 @@ from tests.identities import make
 from .conftest import refused
 
 
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "samples/one.png"])
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "samples/one.webp"])
 def test_content_that_is_not_what_was_listed(loopback, hub, folder, name):
     """A mirror that changes a byte."""
     commit = loopback.put("ada/face", folder)

@@ -161,8 +161,8 @@ def test_texts_of_a_listing_are_plain(loopback, hub, folder):
 @pytest.mark.parametrize(
     "data, sentence",
     [
-        (b"GIF89a" + bytes(100), "is no PNG file"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", "is no PNG file"),
+        (b"GIF89a" + bytes(100), "is no WebP or PNG file"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", "is no WebP or PNG file"),
         (b"\x89PNG\r\n\x1a\n" + bytes(50), "A sample picture of ada/face cannot be shown"),
         ("huge", "cannot be shown. .* pixels"),
     ],
@@ -177,7 +177,7 @@ def test_sample_pictures(loopback, hub, folder, data, sentence, tmp_path):
         data = b"\x89PNG\r\n\x1a\n" + b"".join(
             struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in parts
         )
-    commit = loopback.put("ada/face", folder, extra={"samples/one.png": data})
+    commit = loopback.put("ada/face", folder, extra={"samples/one.webp": data})
     refused(hub, sentence, fetched_weights=True)
     with pytest.raises(BadIdentity, match=sentence):
-        hub.picture("ada/face", commit.oid, "samples/one.png")
+        hub.picture("ada/face", commit.oid, "samples/one.webp")
