@@ -5,7 +5,8 @@ Goes on from an identity that swaps already, and learns on pairs whose targets a
 `--name` and `--consent` the identity that it starts from stays who it is, and learns on.
 
 In RUNS/<short name>, until it is done: photos.json and photos.webp (which photos teach and why the others do
-not), preview.png (held-out faces and what becomes of them), log.jsonl, checkpoint.pt.
+not), preview.png (held-out faces and what becomes of them), log.jsonl, checkpoint.pt, made_from.json
+(same_run.py).
 """
 
 import argparse
@@ -43,6 +44,7 @@ from .provenance import (
     unmeasured,
     versions,
 )
+from .same_run import made_from, require_same_run
 from .weights import check_vgg19, sface_file
 
 START = "tom_cruise"
@@ -100,6 +102,7 @@ def run(arguments: argparse.Namespace, device: torch.device, report: ProgressCal
     )
     many = f"{len(material.identity)} photos of the person, {len(material.strangers)} of other people."
     report(Progress(message=many))
+    require_same_run(folder, made_from(start, material.identity, material.strangers, config))
     trained = PairRun.started(start.generator("cpu"), config, device)
     shown = HeldOut.of(material.held_out, config.size)
     rows = train_pairs(trained, source, teachers, shown, folder, report, until_good=arguments.until == "good")
