@@ -16,6 +16,7 @@ MediaPipe; none of them is in a loss. Sharpness, colour and seam are counted in 
 | gaze | change of the pupils' place between the corners of the eyes, in eye widths: mean, 95th percentile |
 | ring | CIELAB distance of the new skin's mean colour to the ring of skin around it; input: its own |
 | skin change | CIELAB distance of the new skin's mean colour to the input's; ab: without lightness |
+| iris to identity, to input | distance of the irises' colour to the identity's, to the input's (irises.py) |
 | sclera | CIELAB chroma of the whites of the eyes less the input's |
 | gray | largest chroma of results of gray photos, levels of 255 |
 | seam | train/evaluation/metrics.py |
@@ -45,6 +46,7 @@ from facehub.types import Detections, Faces, Photos
 from .. import losses
 from . import colour, detail
 from .expression_metrics import gaze, lip_gap
+from .irises import iris_colour
 from .metrics import across
 
 AROUND = 0.35
@@ -55,6 +57,9 @@ EQUAL_PX = 256
 
 Embed = Callable[[Photos, Float[Tensor, "1 68 2"]], Float[Tensor, "1 k"]]
 """A photo and the landmarks of its face -> the face's vector."""
+
+Mesh = Callable[[Photos, Float[Tensor, "1 68 2"]], Float[Tensor, "1 478 _"]]
+"""A photo and the landmarks of its face -> MediaPipe's points in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +143,10 @@ def measure(
     swapper: Swapper,
     sitter: Sitter,
     judges: Mapping[str, Judge],
-    mesh: Callable[[Tensor, Tensor], Tensor] | None,
+    mesh: Mesh | None,
+    iris: Float[Tensor, "3"] | None = None,
 ) -> tuple[dict[str, float], UInt8[Tensor, "1 3 height width"]]:
-    """All numbers of one photo, and its result."""
+    """All numbers of one photo, and its result. `iris`: the colour of the identity's."""
     photo, points = sitter.photo, sitter.landmarks
     swapped = swapper(photo, detections=Detections(points, torch.zeros(1, dtype=torch.long)))
     result, faces = swapped.blended, swapped.faces
@@ -163,6 +169,10 @@ def measure(
         was, now = mesh(photo, points), mesh(result, points)
         row["lip_gap"] = (lip_gap(now) - lip_gap(was)).abs().item()
         row["gaze"] = (gaze(now) - gaze(was)).abs().max().item()
+        made, theirs = iris_colour(result, now), iris_colour(photo, was)
+        row["iris_to_input"] = (made - theirs).norm().item()
+        if iris is not None:
+            row["iris_to_identity"] = (made - iris).norm().item()
     row |= colours(photo, result, faces)
     row["sclera"] = (colour.sclera_chroma(after, local) - colour.sclera_chroma(before, local)).item()
     steps, pairs = across(after, before, mask > 0)

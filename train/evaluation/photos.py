@@ -16,6 +16,7 @@ from ..data.dataset import held_out, style_photos
 from ..networks import mobilefacenet
 from ..networks.estimators import Expression
 from . import large
+from .irises import iris_colour
 
 LARGE, HELD_OUT = "large", "held out"
 """Names of the two sets of photos."""
@@ -74,11 +75,13 @@ def evaluate_photos(
         [large.octave_shares(s.photo, s.landmarks) for s in own if large.wide_enough(s)]
         or [torch.empty(0, 5)]
     )
+    irises = torch.stack([iris_colour(s.photo, mesh(s.photo, s.landmarks)) for s in own])
+    iris = irises.nanmedian(0).values
     chosen = large.sitters(folder, swapper.finder, count=count)
     people = large.sitters(content, swapper.finder, count=held_out_count, skip=one_each(held_out))
     return {
-        LARGE: _measured(swapper, chosen, judges, mesh, shares),
-        HELD_OUT: _measured(swapper, people, judges, mesh, shares),
+        LARGE: _measured(swapper, chosen, judges, mesh, shares, iris),
+        HELD_OUT: _measured(swapper, people, judges, mesh, shares, iris),
     }
 
 
@@ -122,10 +125,10 @@ def one_each(wanted: Callable[[str], bool]) -> Callable[[str], bool]:
     return skip
 
 
-def _measured(swapper: Swapper, chosen: Iterator[large.Sitter], judges, mesh, shares) -> dict:
+def _measured(swapper: Swapper, chosen: Iterator[large.Sitter], judges, mesh, shares, iris) -> dict:
     rows, octaves, gray = [], [], []
     for sitter in chosen:
-        row, result = large.measure(swapper, sitter, judges, mesh)
+        row, result = large.measure(swapper, sitter, judges, mesh, iris)
         rows.append(row)
         if large.wide_enough(sitter):
             octaves.append(large.octave_shares(result, sitter.landmarks))
