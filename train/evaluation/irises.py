@@ -18,8 +18,8 @@ EYES = (
 )
 """Points around each eye's opening, and of its iris: the middle and four on its edge."""
 
-BETWEEN, BEYOND = (0.4, 0.9), 1.2
-"""The iris without pupil and edge, and from where on an opening shows white; in radii."""
+WITHIN, BEYOND = 0.9, 1.2
+"""Up to where an opening shows iris or pupil, and from where on white; in radii."""
 
 LEAST_PX = 6
 """Pixels of the iris and of the white that an eye must show to be counted."""
@@ -30,8 +30,7 @@ WHITE = 0.8
 
 def iris_colour(photo: Photos, mesh: Float[Tensor, "1 478 _"]) -> Float[Tensor, "3"]:
     """Red, green and blue of the irises over the luma of the white, the mean of both eyes; NaN where none
-    shows enough.
-    """
+    shows enough. The median over an iris leaves pupil and catchlights out."""
     found = [_eye(photo, mesh[0, :, :2], *eye) for eye in EYES]
     shown = [one for one in found if one is not None]
     return torch.stack(shown).mean(0) if shown else torch.full((3,), torch.nan)
@@ -44,7 +43,7 @@ def _eye(photo: Photos, points: Float[Tensor, "478 2"], lids, iris) -> Float[Ten
     y = torch.arange(photo.shape[2])[:, None]
     x = torch.arange(photo.shape[3])
     away = ((x - centre[0]).square() + (y - centre[1]).square()).sqrt() / radius
-    inside = opening & (away > BETWEEN[0]) & (away < BETWEEN[1])
+    inside = opening & (away < WITHIN)
     white = opening & (away > BEYOND)
     if min(int(inside.sum()), int(white.sum())) < LEAST_PX:
         return None

@@ -52,6 +52,13 @@ def test_skin_pupils_and_catchlights_are_no_part_of_it():
     assert iris_colour(dark, mesh())[1].item() == pytest.approx(0.2, abs=0.01)
 
 
+def test_eyes_that_show_no_white_have_none():
+    narrow = mesh()
+    for (lids, _), (x, _) in zip(EYES, CENTRES, strict=True):
+        narrow[0, list(lids), 0] = x + (narrow[0, list(lids), 0] - x) * 0.3
+    assert iris_colour(photo((60.0, 40.0, 20.0)), narrow).isnan().all()
+
+
 def test_closed_eyes_have_none():
     shut = mesh()
     for lids, _ in EYES:
