@@ -118,13 +118,13 @@ def test_many_photos_a_bad_one_among_them(examples, tmp_path, run):
 def test_transparency_and_names_come_back(place, examples, tmp_path, run):
     astronaut = image.read(examples / "astronaut.png").photo
     alpha = (torch.arange(512)[None, None] // 2).to(torch.uint8).expand(1, 512, 512)
-    image.write(tmp_path / "one.webp", astronaut, alpha=alpha)
+    image.write(tmp_path / "one.png", astronaut, alpha=alpha)
     image.write(tmp_path / "one.webp", astronaut)
     out = tmp_path / "results"
     assert (
         run(
             "swap",
-            tmp_path / "one.webp",
+            tmp_path / "one.png",
             tmp_path / "one.webp",
             "--no-label",
             "--identity",
@@ -134,8 +134,8 @@ def test_transparency_and_names_come_back(place, examples, tmp_path, run):
         ).returncode
         == 0
     )
-    assert sorted(p.name for p in out.iterdir()) == ["one.webp.png", "one.webp.png"]
-    assert torch.equal(image.read(out / "one.webp.png").alpha, alpha)
+    assert sorted(p.name for p in out.iterdir()) == ["one.png.png", "one.webp.png"]
+    assert torch.equal(image.read(out / "one.png.png").alpha, alpha)
 
 
 @pytest.mark.parametrize("arguments, sentence", [
