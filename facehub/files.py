@@ -44,6 +44,11 @@ def is_disk_full(problem: OSError) -> bool:
     return problem.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
+def lies_within(file: pathlib.Path, folder: pathlib.Path) -> bool:
+    """Whether a file lies in the folder, and is no link to elsewhere."""
+    return file.resolve().is_relative_to(folder.resolve())
+
+
 def sha256_of(file: str | os.PathLike) -> str:
     """SHA-256 of a file's content, as 64 hexadecimal digits. Raises OSError."""
     digest = hashlib.sha256()

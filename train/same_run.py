@@ -44,7 +44,8 @@ def require_same_run(folder: pathlib.Path, made: dict[str, str]) -> None:
     something else."""
     file = folder / FILE
     if (folder / CHECKPOINT).exists():
-        others = [name for name, digest in made.items() if _read(file).get(name) != digest]
+        before = _read(file)
+        others = [name for name, digest in made.items() if before.get(name) != digest]
         if others:
             raise BadSetting(
                 f"The checkpoint in {folder} was made from other {' and '.join(others)}: give another --out, "

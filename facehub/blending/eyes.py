@@ -54,7 +54,7 @@ FAINT = 0.02
 
 
 class Opening(NamedTuple):
-    """The window around one eye's opening."""
+    """The window around an eye's opening, or the lips'."""
 
     painted: Float[Tensor, "1 3 h w"]
     photo: Float[Tensor, "1 3 h w"]
@@ -65,6 +65,8 @@ class Opening(NamedTuple):
 
 
 class _Seen(NamedTuple):
+    photo: Float[Tensor, "1 1 h w"]
+    """The photo's luma."""
     light: Float[Tensor, "1 1 h w"]
     """Outside the iris: the painted luma below the band, the photo's above it."""
     contrast: Float[Tensor, "1 1 1 1"]
@@ -120,16 +122,15 @@ def _look(opening: Opening) -> _Seen:
     areas = [contrast * area.sum((2, 3), keepdim=True) for area in (in_painted, in_photo)]
     by_painted, by_both = areas[0], torch.minimum(*areas)
     sums = torch.cat([colours * by_painted, by_painted, logs * by_both], 1)
-    return _Seen(light, contrast, iris, sums)
+    return _Seen(others, light, contrast, iris, sums)
 
 
 def _renewed(
     opening: Opening, seen: _Seen, colour: Float[Tensor, "1 3 1 1"], gamma: Float[Tensor, "1 1 1 1"]
 ) -> Float[Tensor, "1 3 h w"]:
-    painted, photo = opening.painted, opening.photo
-    light = seen.light + seen.iris * (luma(photo).clamp(0, 1) ** gamma - seen.light)
-    renewed = light * (1 + seen.iris * colour) + (1 - seen.iris) * (photo - luma(photo))
-    return painted + seen.contrast * (renewed - painted)
+    light = seen.light + seen.iris * (seen.photo.clamp(0, 1) ** gamma - seen.light)
+    renewed = light * (1 + seen.iris * colour) + (1 - seen.iris) * (opening.photo - seen.photo)
+    return opening.painted + seen.contrast * (renewed - opening.painted)
 
 
 def _lightness(light: Float[Tensor, "1 1 h w"], inside: Float[Tensor, "1 1 h w"]) -> Float[Tensor, "1 1 h w"]:

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .eyes import Opening, renew_eyes
+from .eyes import BAND, Opening, renew_eyes
 from .features import between_eyes
 from .filters import lowpass, luma
 
@@ -38,8 +38,8 @@ doubled."""
 MOUTH_INSET = 0.05
 """The same for the mouth."""
 
-MARGIN = 0.18
-"""How much of its surroundings a part is filtered with, in the same units: three deviations."""
+MARGIN = 3 * max(BAND, MOUTH_BAND)
+"""How much of its surroundings a part is filtered with, in the same units."""
 
 
 def keep_eyes_and_mouth(

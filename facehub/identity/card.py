@@ -62,7 +62,7 @@ def write(
         "size": config["size"],
         "command": command,
     }
-    pictures = "\n".join(f"![{name.partition('.')[0]}](samples/{name})" for name in samples)
+    pictures = "\n".join(f"![{pathlib.Path(name).stem}](samples/{name})" for name in samples)
     body = template.substitute(fields, metrics=_table(metrics), pictures=pictures, credits=credits)
     front = front_matter(
         title=config["title"], size=config["size"], consent=consent, metrics=metrics, base=_base(training)

@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..errors import BadIdentity, FaceHubError
+from ..files import lies_within
 from ..marks.origin import Origin
 from . import card, weights
 from .samples import Sample, sample_files, write_samples
@@ -210,14 +211,9 @@ def save(
 
 def _file(folder: pathlib.Path, name: str) -> pathlib.Path:
     file = folder / name
-    if not file.is_file() or not _within(file, folder):
+    if not file.is_file() or not lies_within(file, folder):
         raise BadIdentity(f"{folder.name} lacks {name}: it is no identity, or only part of one.")
     return file
-
-
-def _within(file: pathlib.Path, folder: pathlib.Path) -> bool:
-    """Whether a file lies in the folder, and is no link to elsewhere."""
-    return file.resolve().is_relative_to(folder.resolve())
 
 
 def _stored(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from .. import formats, image
+from ..files import lies_within
 
 FOLDER = "samples"
 
@@ -29,9 +30,8 @@ Sample = UInt8[Tensor, "3 height width"] | pathlib.Path
 
 def sample_files(folder: pathlib.Path) -> tuple[pathlib.Path, ...]:
     """The samples in an identity's folder, by name; links to elsewhere are left out."""
-    here = folder.resolve()
     found = sorted(p for p in (folder / FOLDER).glob("*") if p.suffix in SUFFIXES)
-    return tuple(p for p in found if p.resolve().is_relative_to(here))
+    return tuple(p for p in found if lies_within(p, folder))
 
 
 def write_samples(folder: pathlib.Path, samples: Mapping[str, Sample]) -> list[str]:
