@@ -2,10 +2,10 @@
 
 A face of 300 px goes through a crop in which it is 68 px wide: pores and grain are lost, and the new face
 looks pasted. On skin the photo's own high-pass is added to luma, limited in amplitude (moles and wrinkles
-stay behind) and in energy (what the network drew counts). Eyes, brows and mouth are the identity's: there
-the result itself is sharpened, up to about the photo's energy, and never beyond its own neighbourhood's
-range. Not in the paper. The seed is the common practice of restoring grain after compositing; limits and
-measures are ours (docs/results.md).
+stay behind) and in energy (what the network drew counts). Eyes, brows, mouth and nostrils are the
+identity's: there the result itself is sharpened, up to about the photo's energy, and never beyond its own
+neighbourhood's range. Not in the paper. The seed is the common practice of restoring grain after
+compositing; limits and measures are ours (docs/results.md).
 """
 
 import torch
@@ -18,7 +18,7 @@ from .filters import gaussian, lowpass, luma, masked_mean
 BAND = 1.0
 """Deviation of the Gaussian above which detail is the photo's, in crop pixels."""
 
-LIMIT = 3.0
+LIMIT = 4.0
 """Amplitude at which a detail is cut off (tanh), in units of the skin's mean."""
 
 FULL = 2.0
@@ -33,7 +33,7 @@ SHARPENED = 1.6
 MOST = 4.0
 """Largest weight of that unsharp mask."""
 
-MISSING = 0.75
+MISSING = 1.0
 """Power of the crop pixel's side by which sharpening makes up for the octaves that the crop has not."""
 
 RANGE_PX = 2
@@ -43,27 +43,30 @@ RANGE_PX = 2
 def sharpen_features(
     painted: Float[Tensor, "faces 3 size size"],
     crop: Float[Tensor, "faces 3 size size"],
-    parts: Float[Tensor, "faces 1 size size"],
+    parts: Float[Tensor, "faces parts size size"],
     crop_px: Float[Tensor, " faces"],
     *,
     detail: Float[Tensor, " faces"],
 ) -> Float[Tensor, "faces 3 size size"]:
-    """Sharpen luma on `parts` (eyes, brows, mouth) to about the photo's energy there, and nowhere beyond
-    the range of what is around a pixel.
+    """Sharpen luma on `parts` (eyes, brows, mouth, nostrils), each to about the photo's energy there, and
+    nowhere beyond the range of what is around a pixel.
 
     `parts` are weights in [0, 1], `crop_px` is the side of a crop pixel in pixels of the photo. `detail`
     scales what is added, face by face.
     """
     lumas = torch.cat([luma(painted), luma(crop)], 1)
     bands = lumas - gaussian(lumas, lumas.new_full((len(lumas),), SHARPENED))
-    ours, theirs = masked_mean(bands.square(), parts).split(1, 1)
-    gain = (theirs / ours.clamp(min=1e-8)).sqrt() * crop_px[:, None, None, None].clamp(min=1) ** MISSING
-    weight = (gain - 1).clamp(0, MOST)
+    energies = torch.stack([masked_mean(bands.square(), part)[:, :, 0, 0] for part in parts.split(1, 1)], 1)
+    ours, theirs = energies.unbind(2)
+    gain = (theirs / ours.clamp(min=1e-8)).sqrt() * crop_px[:, None].clamp(min=1) ** MISSING
+    each = (gain - 1).clamp(0, MOST)[:, :, None, None]
+    whole = parts.amax(1, keepdim=True)
+    weight = (parts * each).sum(1, keepdim=True) / parts.sum(1, keepdim=True).clamp(min=1e-6)
     was = lumas[:, :1]
     side = 2 * RANGE_PX + 1
     low, high = -F.max_pool2d(-was, side, 1, RANGE_PX), F.max_pool2d(was, side, 1, RANGE_PX)
     change = torch.minimum(torch.maximum(was + weight * bands[:, :1], low), high) - was
-    return painted + detail[:, None, None, None] * parts * change
+    return painted + detail[:, None, None, None] * whole * change
 
 
 def transfer_detail(

@@ -77,7 +77,7 @@ def masked_mean(x: Float[Tensor, "n c h w"], weight: Float[Tensor, "n 1 h w"]) -
 
 
 def masked_lowpass(
-    x: Float[Tensor, "n c h w"], weight: Float[Tensor, "n 1 h w"], sigma_px: Float[Tensor, " n"]
+    x: Float[Tensor, "n c h w"], weight: Float[Tensor, "n 1 h w"], sigma_px: Width
 ) -> Float[Tensor, "n c h w"]:
     """Average around each pixel over what has weight (Knutsson and Westin 1993, normalised convolution);
     far from all of it, the face's mean.

@@ -1,6 +1,6 @@
 """What is done to a new face for its photo's sake. Before it is placed: as soft as a blurred photo, or crisp
-eyes, brows and mouth in a sharp one. After it is cloned: the photo's skin colour, its light and dark in eyes
-and mouth, its detail on skin, and the one tint of a photo without colours.
+features in a sharp one. After it is cloned: the photo's light and skin colour, its light and dark in eyes and
+mouth, its detail on skin, and the one tint of a photo without colours.
 """
 
 from dataclasses import fields, replace
@@ -16,6 +16,7 @@ from .colour import apply_tint, estimate_tint, match_skin_chroma
 from .detail import detail_weight, sharpen_features, transfer_detail
 from .eyes_and_mouth import keep_eyes_and_mouth
 from .features import between_eyes, feature_distances, feature_mask
+from .light import match_light
 from .sharpness import match_sharpness
 
 OWN = (0.10, 0.09, 0.08, 0.08)
@@ -23,8 +24,15 @@ OWN = (0.10, 0.09, 0.08, 0.08)
 between the eyes.
 """
 
-CRISP = (0.14, 0.12, 0.11, 0.0)
-"""The network's own eyes, brows and mouth are sharpened up to here, in the same units."""
+CRISP = ((0.14, 0.0, 0.0, 0.0), (0.0, 0.12, 0.0, 0.0), (0.0, 0.0, 0.11, 0.0), (0.0, 0.0, 0.0, 0.08))
+"""The network's own eyes, brows, mouth and nostrils are sharpened up to here, in the same units, each by
+itself."""
+
+LIT = (0.06, 0.10, 0.04, 0.06)
+"""Light is measured on skin from here on, in the same units."""
+
+SHAPED = (0.45, 0.45, 0.45, 0.45)
+"""Up to here, in the same units, a face's shading may be its shape, and only broad light is the photo's."""
 
 COLOURED = (0.03, 0.0, 0.0, 0.0)
 """Eyes keep the identity's colour up to here, in the same units; lids, brows, lips and nostrils have the
@@ -33,8 +41,7 @@ photo's.
 
 
 def finish_crop(painted: Crops, faces: Faces, *, detail: float = 1.0) -> Crops:
-    """Painted faces no sharper than their photo, with crisp eyes, brows and mouth as far as it is finer than
-    the crop.
+    """Painted faces no sharper than their photo, with crisp features as far as it is finer than the crop.
 
     Each face by itself, so that its result does not depend on the others of a batch.
     """
@@ -53,14 +60,15 @@ def _finish_crop(
         return painted
     points = transform_points(faces.crop_from_photo, faces.landmarks)
     size = (painted.shape[2], painted.shape[3])
-    parts = faces.mask * feature_mask(feature_distances(points, size), CRISP, size)
+    distances = feature_distances(points, size)
+    parts = faces.mask * torch.cat([feature_mask(distances, reach, size) for reach in CRISP], 1)
     return sharpen_features(painted, faces.crop, parts, crop_px(faces), detail=amount)
 
 
 def finish_patch(
     result: Float[Tensor, "faces 3 h w"], patch: Patch, faces: Faces, *, detail: float = 1.0
 ) -> Float[Tensor, "faces 3 h w"]:
-    """Cloned faces with the photo's skin colour and detail; where a photo has one tint, in that tint.
+    """Cloned faces with the photo's light, skin colour and detail; where a photo has one tint, in that tint.
 
     Each face by itself and within the rectangle of its own mask, so that its result does not depend on the
     others of a batch.
@@ -82,9 +90,11 @@ def _finish_patch(
 ) -> Float[Tensor, "1 3 h w"]:
     points = faces.landmarks - patch.corner[:, None].to(faces.landmarks)
     size = (result.shape[2], result.shape[3])
-    away = feature_distances(points, size)
+    away, between = feature_distances(points, size), between_eyes(points)
+    lit = patch.mask * (1 - feature_mask(away, LIT, size))
+    result = match_light(result, patch.target, lit, 1 - feature_mask(away, SHAPED, size), between)
     coloured = patch.mask * (1 - feature_mask(away, COLOURED, size))
-    result = match_skin_chroma(result, patch.target, coloured, between_eyes(points))
+    result = match_skin_chroma(result, patch.target, coloured, between)
     if detail > 0:
         result = keep_eyes_and_mouth(result, patch.target, patch.mask, points, detail=detail)
     amount = detail * detail_weight(crop_px(faces))

@@ -112,3 +112,18 @@ def test_sharpening_leaves_what_is_sharp_and_what_is_no_part():
         made[..., :20], blurred[..., :20]
     )
     assert torch.equal(sharpen_features(blurred, picture, parts, CROP_PX, detail=NONE), blurred)
+
+
+def test_each_part_is_sharpened_by_what_it_lacks_itself():
+    """A mouth that is sharp already does not take sharpness from eyes that are soft, nor get theirs."""
+    torch.manual_seed(0)
+    photo = torch.rand(1, 1, 48, 48).expand(-1, 3, -1, -1).contiguous()
+    parts = torch.zeros(1, 2, 48, 48)
+    parts[:, 0, :, :22], parts[:, 1, :, 26:] = 1, 1
+    painted = photo.clone()
+    painted[..., :24] = torch.cat([gaussian(photo[:, i : i + 1], torch.ones(1)) for i in range(3)], 1)[
+        ..., :24
+    ]
+    made = sharpen_features(painted, photo, parts, FULL, detail=FULL)
+    assert torch.allclose(made[..., 26:], painted[..., 26:], atol=1e-6)
+    assert rms(fine(made[..., :20])) > 1.2 * rms(fine(painted[..., :20]))

@@ -59,6 +59,23 @@ def test_a_face_smaller_than_the_crop_is_left_alone(astronaut, finder):
     assert torch.equal(finish_crop(painted, made.faces), painted)
 
 
+def test_light_from_the_side_that_a_network_does_not_paint_is_the_photos(astronaut, finder):
+    """The network paints her as she is; in the photo one half of her face lies in shade."""
+    known = finder(astronaut[None])
+    plain = swapped(astronaut, finder).faces.crop
+    left, right = known.landmarks[0, [0, 16], 0].tolist()
+    across = torch.arange(astronaut.shape[2])
+    dim = (astronaut * (0.4 + 0.6 * ((across - left) / (right - left)).clamp(0, 1))).round().to(torch.uint8)
+    swapper = Swapper(Answer(lambda _: plain, 64), finder=lambda _: known, masker=hull_masker)
+    made = swapper(dim[None])
+    points = known.landmarks[0]
+    y = int(points[2, 1])
+    for x in ((points[[2, 14], 0] + points[[31, 35], 0]) / 2).round().long().tolist():
+        cheek = (slice(None), slice(None), slice(y - 4, y + 4), slice(x - 4, x + 4))
+        was, now = (luma(picture[cheek].float()).mean().item() for picture in (dim[None], made.blended))
+        assert now == pytest.approx(was, rel=0.12)
+
+
 @pytest.mark.parametrize("detail", [0.0, 1.0])
 def test_gray_photos_stay_gray_exactly(astronaut, finder, detail):
     """Even if the network paints colours; also when JPEG left a level or two of colour."""
