@@ -33,6 +33,9 @@ SHARPENED = 1.6
 MOST = 4.0
 """Largest weight of that unsharp mask."""
 
+LOUDEST = 1.1
+"""How many times the photo's own a feature's detail may be, at a pixel of the photo."""
+
 MISSING = 1.0
 """Power of the crop pixel's side by which sharpening makes up for the octaves that the crop has not."""
 
@@ -55,18 +58,49 @@ def sharpen_features(
     scales what is added, face by face.
     """
     lumas = torch.cat([luma(painted), luma(crop)], 1)
-    bands = lumas - gaussian(lumas, lumas.new_full((len(lumas),), SHARPENED))
-    energies = torch.stack([masked_mean(bands.square(), part)[:, :, 0, 0] for part in parts.split(1, 1)], 1)
-    ours, theirs = energies.unbind(2)
+    bands = lumas - gaussian(lumas, SHARPENED)
+    ours, theirs = (_means(band.square(), parts) for band in bands.split(1, 1))
     gain = (theirs / ours.clamp(min=1e-8)).sqrt() * crop_px[:, None].clamp(min=1) ** MISSING
-    each = (gain - 1).clamp(0, MOST)[:, :, None, None]
-    whole = parts.amax(1, keepdim=True)
-    weight = (parts * each).sum(1, keepdim=True) / parts.sum(1, keepdim=True).clamp(min=1e-6)
+    weight = _spread((gain - 1).clamp(0, MOST), parts)
     was = lumas[:, :1]
     side = 2 * RANGE_PX + 1
     low, high = -F.max_pool2d(-was, side, 1, RANGE_PX), F.max_pool2d(was, side, 1, RANGE_PX)
     change = torch.minimum(torch.maximum(was + weight * bands[:, :1], low), high) - was
-    return painted + detail[:, None, None, None] * whole * change
+    return painted + detail[:, None, None, None] * parts.amax(1, keepdim=True) * change
+
+
+def soften_features(
+    result: Float[Tensor, "faces 3 h w"],
+    target: Float[Tensor, "faces 3 h w"],
+    parts: Float[Tensor, "faces parts h w"],
+) -> Float[Tensor, "faces 3 h w"]:
+    """Weaken luma's detail at a pixel of the photo on each of `parts` (weights in [0, 1]) that has more than
+    `LOUDEST` times the photo's.
+    """
+    lumas = torch.cat([luma(result), luma(target)], 1)
+    ours, theirs = (lumas - gaussian(lumas, 1.0)).split(1, 1)
+    finer = ours - gaussian(ours, 1.0)
+    # A picture less a share of its detail has the detail `ours - share * finer`.
+    square, mixed, energy, wanted = (
+        _means(product, parts)
+        for product in (finer.square(), ours * finer, ours.square(), (LOUDEST * theirs).square())
+    )
+    root = (mixed.square() - square * (energy - wanted).clamp(min=0)).clamp(min=0).sqrt()
+    share = ((mixed - root) / square.clamp(min=1e-8)).clamp(0, 1)
+    return result - parts.amax(1, keepdim=True) * _spread(share, parts) * ours
+
+
+def _means(x: Float[Tensor, "faces 1 h w"], parts: Float[Tensor, "faces parts h w"]) -> Tensor:
+    """Average of a map over each part: (faces, parts)."""
+    return torch.cat([masked_mean(x, part)[:, :, 0, 0] for part in parts.split(1, 1)], 1)
+
+
+def _spread(
+    values: Float[Tensor, "faces parts"], parts: Float[Tensor, "faces parts h w"]
+) -> Float[Tensor, "faces 1 h w"]:
+    """A number for each part as a map: where parts overlap, their mean by weight."""
+    total = (parts * values[:, :, None, None]).sum(1, keepdim=True)
+    return total / parts.sum(1, keepdim=True).clamp(min=1e-6)
 
 
 def transfer_detail(

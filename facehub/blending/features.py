@@ -28,12 +28,22 @@ def feature_mask(
     """1 up to a distance of `reach` from a feature's landmarks, falling to 0 at `FADE` times that; a
     feature of reach 0 is left out.
     """
-    soft = [
-        ((FADE - distance[:, i : i + 1] / wide) / (FADE - 1)).clamp(0, 1)
-        for i, wide in enumerate(reach)
-        if wide
-    ]
+    soft = [_soft(distance[:, i : i + 1], wide) for i, wide in enumerate(reach) if wide]
     return F.interpolate(functools.reduce(torch.maximum, soft), size=size, mode="bilinear")
+
+
+def feature_masks(
+    distance: Float[Tensor, "faces 4 rows columns"],
+    reach: tuple[float, float, float, float],
+    size: tuple[int, int],
+) -> Float[Tensor, "faces 4 h w"]:
+    """The same, each feature by itself; none may have a reach of 0."""
+    soft = [_soft(distance[:, i : i + 1], wide) for i, wide in enumerate(reach)]
+    return F.interpolate(torch.cat(soft, 1), size=size, mode="bilinear")
+
+
+def _soft(distance: Tensor, wide: float) -> Tensor:
+    return ((FADE - distance / wide) / (FADE - 1)).clamp(0, 1)
 
 
 def feature_distances(

@@ -13,9 +13,9 @@ from torch import Tensor
 from ..geometry import transform_points
 from ..types import Crops, Faces, Patch
 from .colour import apply_tint, estimate_tint, match_skin_chroma
-from .detail import detail_weight, sharpen_features, transfer_detail
+from .detail import detail_weight, sharpen_features, soften_features, transfer_detail
 from .eyes_and_mouth import keep_eyes_and_mouth
-from .features import between_eyes, feature_distances, feature_mask
+from .features import between_eyes, feature_distances, feature_mask, feature_masks
 from .light import match_light
 from .sharpness import match_sharpness
 
@@ -24,9 +24,9 @@ OWN = (0.10, 0.09, 0.08, 0.08)
 between the eyes.
 """
 
-CRISP = ((0.14, 0.0, 0.0, 0.0), (0.0, 0.12, 0.0, 0.0), (0.0, 0.0, 0.11, 0.0), (0.0, 0.0, 0.0, 0.08))
-"""The network's own eyes, brows, mouth and nostrils are sharpened up to here, in the same units, each by
-itself."""
+CRISP = (0.14, 0.12, 0.11, 0.08)
+"""The network's own eyes, brows, mouth and nostrils are made as crisp as the photo's up to here, in the same
+units, each by itself."""
 
 LIT = (0.06, 0.10, 0.04, 0.06)
 """Light is measured on skin from here on, in the same units."""
@@ -61,7 +61,7 @@ def _finish_crop(
     points = transform_points(faces.crop_from_photo, faces.landmarks)
     size = (painted.shape[2], painted.shape[3])
     distances = feature_distances(points, size)
-    parts = faces.mask * torch.cat([feature_mask(distances, reach, size) for reach in CRISP], 1)
+    parts = faces.mask * feature_masks(distances, CRISP, size)
     return sharpen_features(painted, faces.crop, parts, crop_px(faces), detail=amount)
 
 
@@ -101,6 +101,7 @@ def _finish_patch(
     if bool((amount > 0).any()):
         skin = patch.mask * (1 - feature_mask(away, OWN, size))
         result = transfer_detail(result, patch.target, skin, crop_px(faces), detail=amount)
+    result = soften_features(result, patch.target, patch.mask * feature_masks(away, CRISP, size))
     return apply_tint(result, estimate_tint(faces.crop))
 
 

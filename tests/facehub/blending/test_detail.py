@@ -2,7 +2,15 @@
 
 import torch
 
-from facehub.blending.detail import BAND, LIMIT, detail_weight, sharpen_features, transfer_detail
+from facehub.blending.detail import (
+    BAND,
+    LIMIT,
+    LOUDEST,
+    detail_weight,
+    sharpen_features,
+    soften_features,
+    transfer_detail,
+)
 from facehub.blending.filters import gaussian, luma
 
 FULL, NONE = torch.ones(1), torch.zeros(1)
@@ -127,3 +135,17 @@ def test_each_part_is_sharpened_by_what_it_lacks_itself():
     made = sharpen_features(painted, photo, parts, FULL, detail=FULL)
     assert torch.allclose(made[..., 26:], painted[..., 26:], atol=1e-6)
     assert rms(fine(made[..., :20])) > 1.2 * rms(fine(painted[..., :20]))
+
+
+def test_a_part_with_more_detail_than_the_photo_is_softened_and_no_other():
+    torch.manual_seed(0)
+    photo = 0.5 + 0.05 * torch.randn(1, 1, 48, 48).expand(-1, 3, -1, -1)
+    parts = torch.zeros(1, 2, 48, 48)
+    parts[:, 0, :, :22], parts[:, 1, :, 26:] = 1, 1
+    loud = photo.clone()
+    loud[..., :24] = 0.5 + 2 * (photo[..., :24] - 0.5)
+    made = soften_features(loud, photo, parts)
+    assert torch.equal(made[..., 22:], loud[..., 22:])
+    inner = (..., slice(4, 18))
+    assert rms(fine(loud)[inner]) > 1.9 * rms(fine(photo)[inner])
+    assert LOUDEST * 0.95 < rms(fine(made)[inner]) / rms(fine(photo)[inner]) < 1.2

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from facehub.blending.alignment import reference_landmarks
-from facehub.blending.features import MOUTH, feature_distances
+from facehub.blending.features import BROWS, MOUTH, feature_distances
 from facehub.blending.filters import gaussian, luma
 from facehub.blending.finish import crop_px, finish_crop
 from facehub.blending.masks import hull_masker
@@ -74,6 +74,19 @@ def test_light_from_the_side_that_a_network_does_not_paint_is_the_photos(astrona
         cheek = (slice(None), slice(None), slice(y - 4, y + 4), slice(x - 4, x + 4))
         was, now = (luma(picture[cheek].float()).mean().item() for picture in (dim[None], made.blended))
         assert now == pytest.approx(was, rel=0.12)
+
+
+def test_brows_are_no_louder_than_the_photos(astronaut, finder):
+    made = swapped(astronaut, finder, function=lambda crop: 2 * crop - gaussian(crop, 4.0), size=256)
+    size = (astronaut.shape[1], astronaut.shape[2])
+    away = feature_distances(made.faces.landmarks, size)
+    brows = F.interpolate(away[:, BROWS : BROWS + 1], size=size, mode="bilinear") < 0.08
+    fine = [
+        bright - gaussian(bright, 1.0)
+        for bright in (luma(picture.float()) for picture in (astronaut[None], made.raw, made.blended))
+    ]
+    photo, painted, blended = (band[brows].square().mean().sqrt().item() for band in fine)
+    assert painted > 1.25 * photo and blended < 1.3 * photo
 
 
 @pytest.mark.parametrize("detail", [0.0, 1.0])
