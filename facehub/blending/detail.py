@@ -36,9 +36,6 @@ MOST = 4.0
 LOUDEST = 1.1
 """How many times the photo's own a feature's detail may be, at a pixel of the photo."""
 
-MISSING = 1.0
-"""Power of the crop pixel's side by which sharpening makes up for the octaves that the crop has not."""
-
 RANGE_PX = 2
 """Crop pixels around a pixel whose range sharpening does not leave."""
 
@@ -49,18 +46,21 @@ def sharpen_features(
     parts: Float[Tensor, "faces parts size size"],
     crop_px: Float[Tensor, " faces"],
     *,
+    power: tuple[float, ...],
     detail: Float[Tensor, " faces"],
 ) -> Float[Tensor, "faces 3 size size"]:
     """Sharpen luma on `parts` (eyes, brows, mouth, nostrils), each to about the photo's energy there, and
     nowhere beyond the range of what is around a pixel.
 
-    `parts` are weights in [0, 1], `crop_px` is the side of a crop pixel in pixels of the photo. `detail`
-    scales what is added, face by face.
+    `parts` are weights in [0, 1], `crop_px` is the side of a crop pixel in pixels of the photo: a `power` of
+    it, part by part, makes up for the octaves that the crop lacks. `detail` scales what is added, face by
+    face.
     """
     lumas = torch.cat([luma(painted), luma(crop)], 1)
     bands = lumas - gaussian(lumas, SHARPENED)
     ours, theirs = (_means(band.square(), parts) for band in bands.split(1, 1))
-    gain = (theirs / ours.clamp(min=1e-8)).sqrt() * crop_px[:, None].clamp(min=1) ** MISSING
+    lacking = crop_px[:, None].clamp(min=1) ** lumas.new_tensor(power)
+    gain = (theirs / ours.clamp(min=1e-8)).sqrt() * lacking
     weight = _spread((gain - 1).clamp(0, MOST), parts)
     was = lumas[:, :1]
     side = 2 * RANGE_PX + 1

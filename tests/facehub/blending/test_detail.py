@@ -103,7 +103,7 @@ def test_sharpening_reaches_for_the_photos_energy_and_rings_nowhere():
     edge[..., 32:] = 0.6
     edge = edge + 0.2
     soft = torch.cat([gaussian(edge[:, i : i + 1], torch.tensor([2.0])) for i in range(3)], 1)
-    made = sharpen_features(soft, edge, torch.ones(1, 1, 64, 64), CROP_PX, detail=FULL)
+    made = sharpen_features(soft, edge, torch.ones(1, 1, 64, 64), CROP_PX, power=(1.0,), detail=FULL)
     assert rms(fine(made)) > 1.3 * rms(fine(soft))
     assert made.min() >= soft.min() - 1e-6 and made.max() <= soft.max() + 1e-6
     assert (made.diff(dim=3) > -1e-6).all()
@@ -112,14 +112,16 @@ def test_sharpening_reaches_for_the_photos_energy_and_rings_nowhere():
 def test_sharpening_leaves_what_is_sharp_and_what_is_no_part():
     torch.manual_seed(0)
     picture, parts = torch.rand(1, 3, 48, 48), torch.ones(1, 1, 48, 48)
-    assert torch.allclose(sharpen_features(picture, picture, parts, FULL, detail=FULL), picture, atol=1e-6)
+    assert torch.allclose(
+        sharpen_features(picture, picture, parts, FULL, power=(1.0,), detail=FULL), picture, atol=1e-6
+    )
     blurred = torch.cat([gaussian(picture[:, i : i + 1], torch.ones(1)) for i in range(3)], 1)
     parts[..., 20:] = 0
-    made = sharpen_features(blurred, picture, parts, CROP_PX, detail=FULL)
+    made = sharpen_features(blurred, picture, parts, CROP_PX, power=(1.0,), detail=FULL)
     assert torch.equal(made[..., 20:], blurred[..., 20:]) and not torch.equal(
         made[..., :20], blurred[..., :20]
     )
-    assert torch.equal(sharpen_features(blurred, picture, parts, CROP_PX, detail=NONE), blurred)
+    assert torch.equal(sharpen_features(blurred, picture, parts, CROP_PX, power=(1.0,), detail=NONE), blurred)
 
 
 def test_each_part_is_sharpened_by_what_it_lacks_itself():
@@ -132,7 +134,7 @@ def test_each_part_is_sharpened_by_what_it_lacks_itself():
     painted[..., :24] = torch.cat([gaussian(photo[:, i : i + 1], torch.ones(1)) for i in range(3)], 1)[
         ..., :24
     ]
-    made = sharpen_features(painted, photo, parts, FULL, detail=FULL)
+    made = sharpen_features(painted, photo, parts, FULL, power=(1.0, 1.0), detail=FULL)
     assert torch.allclose(made[..., 26:], painted[..., 26:], atol=1e-6)
     assert rms(fine(made[..., :20])) > 1.2 * rms(fine(painted[..., :20]))
 
