@@ -32,12 +32,6 @@ LACKING = (1.0, 0.6, 0.75, 1.0)
 """Power of the crop pixel's side by which each is sharpened further: painted brows and moustaches are strokes
 sooner than lids and lashes."""
 
-LIT = (0.06, 0.10, 0.04, 0.06)
-"""Light is measured on skin from here on, in the same units."""
-
-SHAPED = (0.45, 0.45, 0.45, 0.45)
-"""Up to here, in the same units, a face's shading may be its shape, and only broad light is the photo's."""
-
 COLOURED = (0.03, 0.0, 0.0, 0.0)
 """Eyes keep the identity's colour up to here, in the same units; lids, brows, lips and nostrils have the
 photo's.
@@ -95,8 +89,7 @@ def _finish_patch(
     points = faces.landmarks - patch.corner[:, None].to(faces.landmarks)
     size = (result.shape[2], result.shape[3])
     away, between = feature_distances(points, size), between_eyes(points)
-    lit = patch.mask * (1 - feature_mask(away, LIT, size))
-    result = match_light(result, patch.target, lit, 1 - feature_mask(away, SHAPED, size), between)
+    result = match_light(result, patch.target, patch.mask, away, between)
     coloured = patch.mask * (1 - feature_mask(away, COLOURED, size))
     result = match_skin_chroma(result, patch.target, coloured, between)
     if detail > 0:
@@ -105,7 +98,8 @@ def _finish_patch(
     if bool((amount > 0).any()):
         skin = patch.mask * (1 - feature_mask(away, OWN, size))
         result = transfer_detail(result, patch.target, skin, crop_px(faces), detail=amount)
-    result = soften_features(result, patch.target, patch.mask * feature_masks(away, CRISP, size))
+    else:
+        result = soften_features(result, patch.target, patch.mask * feature_masks(away, CRISP, size))
     return apply_tint(result, estimate_tint(faces.crop))
 
 

@@ -7,11 +7,12 @@ from facehub.blending.light import DARK, MOST, match_light
 
 SIZE, BETWEEN = 96, 24.0
 SKIN = torch.ones(1, 1, SIZE, SIZE)
-NEAR, AWAY = torch.zeros(1, 1, SIZE, SIZE), torch.ones(1, 1, SIZE, SIZE)
+NEAR, AWAY = torch.full((1, 4, 20, 20), 0.2), torch.full((1, 4, 20, 20), 2.0)
+"""Distances of skin close to features, and of skin far from them."""
 
 
-def lit(result, target, skin=SKIN, away=NEAR):
-    return match_light(result, target, skin, away, torch.full((len(result),), BETWEEN))
+def lit(result, target, mask=SKIN, away=NEAR):
+    return match_light(result, target, mask, away, torch.full((len(result),), BETWEEN))
 
 
 def flat(bright: float) -> torch.Tensor:
@@ -74,6 +75,6 @@ def test_a_face_in_a_batch_is_the_face_alone():
 def test_light_of_a_large_face_is_measured_on_a_coarse_grid_to_the_same_end():
     large = torch.nn.functional.interpolate(side_lit(), scale_factor=4.0, mode="bilinear")
     ones = torch.ones(1, 1, 4 * SIZE, 4 * SIZE)
-    made = match_light(torch.full_like(large, 0.5), large, ones, 0 * ones, torch.tensor([4 * BETWEEN]))
+    made = match_light(torch.full_like(large, 0.5), large, ones, NEAR, torch.tensor([4 * BETWEEN]))
     small = lit(flat(0.5), side_lit())
     assert (torch.nn.functional.avg_pool2d(made, 4) - small).abs().max() < 0.01
