@@ -26,6 +26,16 @@ SKIN = (0.06, 0.10, 0.04, 0.06)
 SHAPED = (0.45, 0.45, 0.45, 0.45)
 """Up to here a face's shading may be its shape, and only broad light is the photo's."""
 
+GLOWING = (0.0, 0.2, 0.0, 0.0)
+"""Around brows, up to here, nothing glows: a network that paints away the photo's brow paints skin that is
+brighter than any there."""
+
+EYES = (0.12, 0.0, 0.0, 0.0)
+"""Up to here an eye is, whose white may be bright."""
+
+BRIGHTEST, GLOW_LEFT = 1.15, 0.2
+"""Luma in units of the photo's skin from which skin glows, and the share that stays of what is above it."""
+
 MOST = 2.0
 """Largest factor by which a face is made lighter or darker."""
 
@@ -43,7 +53,7 @@ def match_light(
     distances: Float[Tensor, "faces 4 rows columns"],
     between_px: Float[Tensor, " faces"],
 ) -> Float[Tensor, "faces 3 h w"]:
-    """Multiply the result by what its skin's light lacks of the target's.
+    """Multiply the result by what its skin's light lacks of the target's, and dim what glows around brows.
 
     Light is measured where `mask` shows skin. `distances` are those of `feature_distances`, `between_px` is
     the distance between the eyes.
@@ -54,12 +64,20 @@ def match_light(
     lumas, mask = (
         F.avg_pool2d(part, step, ceil_mode=True, count_include_pad=False) for part in (lumas, mask)
     )
-    coarse = (lumas.shape[2], lumas.shape[3])
+    coarse, whole = (lumas.shape[2], lumas.shape[3]), (height, width)
     skin = mask * (1 - feature_mask(distances, SKIN, coarse))
     gain, everywhere = torch.ones_like(skin), torch.ones_like(skin)
+    brightest = torch.zeros_like(skin)
     for deviation, share in ((BROAD, everywhere), (NARROW, 1 - feature_mask(distances, SHAPED, coarse))):
         seen = torch.cat([lumas[:, :1] * gain, lumas[:, 1:]], 1)
         ours, theirs = masked_lowpass(seen, skin, between_px * deviation / step).split(1, 1)
         gain = gain * ((theirs + DARK) / (ours + DARK)).clamp(1 / MOST, MOST) ** share
-    whole = (step * coarse[0], step * coarse[1])
-    return result * F.interpolate(gain, size=whole, mode="bilinear")[:, :, :height, :width]
+        brightest = torch.maximum(brightest, theirs * BRIGHTEST)
+    size = (step * coarse[0], step * coarse[1])
+    maps = F.interpolate(torch.cat([gain, brightest], 1), size=size, mode="bilinear")[:, :, :height, :width]
+    gain, brightest = maps.split(1, 1)
+    result = result * gain
+    around_brows = feature_mask(distances, GLOWING, whole) * (1 - feature_mask(distances, EYES, whole))
+    bright = luma(result)
+    glow = (1 - GLOW_LEFT) * around_brows * (bright - brightest).clamp(min=0)
+    return result * (1 - glow / bright.clamp(min=DARK))

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from facehub.blending.alignment import reference_landmarks
+from facehub.blending.features import between_eyes, feature_distances
 from facehub.blending.light import DARK, MOST, match_light
 
 SIZE, BETWEEN = 96, 24.0
@@ -78,3 +80,20 @@ def test_light_of_a_large_face_is_measured_on_a_coarse_grid_to_the_same_end():
     made = match_light(torch.full_like(large, 0.5), large, ones, NEAR, torch.tensor([4 * BETWEEN]))
     small = lit(flat(0.5), side_lit())
     assert (torch.nn.functional.avg_pool2d(made, 4) - small).abs().max() < 0.01
+
+
+def test_what_glows_around_a_brow_is_dimmed_and_nothing_elsewhere():
+    """A bright spot beside a brow, one on a cheek, and a bright eye."""
+    points = reference_landmarks(SIZE)[None]
+    distances = feature_distances(points, (SIZE, SIZE))
+    spots = {
+        "brow": points[0, 19] - torch.tensor([0.0, 4.0]),
+        "cheek": points[0, [3, 31]].mean(0),
+        "eye": points[0, 36:42].mean(0),
+    }
+    painted = flat(0.5)
+    for x, y in (spot.round().long().tolist() for spot in spots.values()):
+        painted[:, :, y - 1 : y + 2, x - 1 : x + 2] = 0.8
+    made = match_light(painted, flat(0.5), SKIN, distances, between_eyes(points))
+    left = {n: made[0, 0, int(spot[1].round()), int(spot[0].round())].item() for n, spot in spots.items()}
+    assert left["brow"] < 0.66 and left["cheek"] > 0.7 and left["eye"] > 0.7
