@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..geometry import transform_points
 from ..types import Crops, Faces, Patch
+from .closed_eyes import close_eyes
 from .colour import apply_tint, estimate_tint, match_skin_chroma
 from .detail import detail_weight, sharpen_features, soften_features, transfer_detail
 from .eyes_and_mouth import keep_eyes_and_mouth
@@ -94,6 +95,7 @@ def _finish_patch(
     result = match_skin_chroma(result, patch.target, coloured, between)
     if detail > 0:
         result = keep_eyes_and_mouth(result, patch.target, patch.mask, points, detail=detail)
+        result = close_eyes(result, patch.target, patch.mask, points, away)
     amount = detail * detail_weight(crop_px(faces))
     if bool((amount > 0).any()):
         skin = patch.mask * (1 - feature_mask(away, OWN, size))

@@ -131,6 +131,7 @@ READS_OF_DETAIL = {
     "finish.own_rectangle": [some, 4, 35, some, 4, 35] * FACES,
     "filters.lowpass": [2.0] * 4 * FACES,
     "filters.gaussian": [2.0] * 5 * FACES,
+    "closed_eyes.close_eyes": [True] * FACES,  # whether an eye is
     "eyes_and_mouth.keep_eyes_and_mouth": [EYES_AND_MOUTH] * FACES,
     "detail.transfer_detail": [2.0] * FACES,
     "colour.apply_tint": [True] * FACES,
