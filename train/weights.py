@@ -1,5 +1,5 @@
-"""Other people's networks that training needs, by name: fetched once, known by their SHA-256, never fetched
-with `--offline`."""
+"""Other people's networks that training needs, by name: fetched once, known by commit and SHA-256, never
+fetched with `--offline`."""
 
 import os
 import pathlib
@@ -16,6 +16,7 @@ from .progress import tell_fetched
 SFACE = PinnedFile(
     what="SFace, the network that knows whose face it is,",
     repo="opencv/face_recognition_sface",
+    revision="3d7082438a6e4551e840c9b2bb60b71e8da4b524",
     name="face_recognition_sface_2021dec_int8bq.onnx",
     size=10_667_852,
     sha256="fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee",

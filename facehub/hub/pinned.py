@@ -1,6 +1,8 @@
-"""Single files of other people's repositories, each known by its SHA-256: fetched once, into the cache.
+"""Single files of other people's repositories, each known by its commit and its SHA-256: fetched once, into
+the cache.
 
-A repository may move or change; a file with another hash is never used.
+A mirror may not have the commit, and is asked for its newest one then; a file with another hash is never
+used.
 """
 
 import os
@@ -8,10 +10,11 @@ import pathlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..errors import BadSetting, FaceHubError, HubUnreachable
+from ..errors import BadSetting, FaceHubError, HubRefused, HubUnreachable
 from ..files import sha256_of
 from . import transfer
 from .api import Hub
+from .client import Client
 
 FOLDER = "networks"
 """Below the cache."""
@@ -24,6 +27,8 @@ class PinnedFile:
     what: str
     """As a sentence calls it."""
     repo: str
+    revision: str
+    """The commit that has the file."""
     name: str
     size: int
     """In bytes."""
@@ -61,15 +66,7 @@ class PinnedFile:
         rest = place.with_name(f"{place.name}.rest")
         try:
             with client.lock(place.with_name(f"{place.name}.lock")):
-                transfer.fetch(
-                    client,
-                    self.repo,
-                    "main",
-                    self.name,
-                    rest,
-                    self.size,
-                    on_progress=lambda done: on_progress(done, self.size),
-                )
+                self._download(client, rest, lambda done: on_progress(done, self.size))
                 if sha256_of(rest) != self.sha256:
                     rest.unlink()
                     raise BadSetting(
@@ -86,3 +83,12 @@ class PinnedFile:
                 "FACEHUB_CACHE."
             ) from problem
         return place
+
+    def _download(self, client: Client, rest: pathlib.Path, on_progress: Callable[[int], object]) -> None:
+        """From the commit; from the newest one where there is no such commit. Raises FaceHubError."""
+        try:
+            transfer.fetch(
+                client, self.repo, self.revision, self.name, rest, self.size, on_progress=on_progress
+            )
+        except HubRefused:
+            transfer.fetch(client, self.repo, "main", self.name, rest, self.size, on_progress=on_progress)

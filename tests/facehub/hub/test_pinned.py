@@ -13,6 +13,7 @@ DATA = bytes(range(256)) * 200
 FILE = PinnedFile(
     what="The network",
     repo="opencv/faces",
+    revision="0" * 40,
     name="net.onnx",
     size=len(DATA),
     sha256=hashlib.sha256(DATA).hexdigest(),
@@ -36,6 +37,18 @@ def test_it_is_fetched_once(hub, loopback, tmp_path):
     asked = len(loopback.log)
     assert FILE.fetch(hub) == place and FILE.fetch(hub, offline=True) == place
     assert len(loopback.log) == asked
+
+
+def test_it_comes_from_its_commit_whatever_the_newest_one_holds(hub, loopback, tmp_path):
+    commit = loopback.repositories["opencv/faces"].refs["main"]
+    (tmp_path / "there" / "net.onnx").write_bytes(DATA[::-1])
+    loopback.put("opencv/faces", tmp_path / "there")
+    pinned = dataclasses.replace(FILE, revision=commit)
+    assert pinned.fetch(hub).read_bytes() == DATA
+
+
+def test_a_mirror_without_the_commit_is_asked_for_its_newest_one(hub):
+    assert FILE.revision != "main" and FILE.fetch(hub).read_bytes() == DATA
 
 
 def test_what_was_cut_goes_on(hub, tmp_path):
