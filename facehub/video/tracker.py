@@ -30,6 +30,13 @@ NOISE_DIFFERENCE, CHANGE_DIFFERENCE = 0.04, 0.15
 """Differences, in units of the face's spread, up to which they count as noise and from which they count as
 change."""
 
+LIDS = (37, 38, 40, 41, 43, 44, 46, 47)
+"""Landmarks of the eyes that a blink moves, by half as much as counts as change elsewhere and for a tenth of a
+second."""
+
+LID_NOISE, LID_CHANGE = 0.015, 0.05
+"""The same differences for them."""
+
 SEARCH_INTERVAL_S = 0.25
 """Seconds between searches for new faces while others are tracked."""
 
@@ -156,13 +163,15 @@ def _pair(finder: Finder) -> tuple[Finder, Finder]:
     return finder, replace(finder, retry_px=0, fallback=None)
 
 
+_NOISE, _CHANGE = torch.full((68,), NOISE_DIFFERENCE), torch.full((68,), CHANGE_DIFFERENCE)
+_NOISE[list(LIDS)], _CHANGE[list(LIDS)] = LID_NOISE, LID_CHANGE
+
+
 def smooth(moved: Points, look: Observation, passed_s: float) -> Points:
     """Landmarks between the moved and the observed ones: the more they differ, the nearer to the observed."""
     difference = look.landmarks - moved
-    change = (
-        (difference.norm(dim=1) / max(rms_radius(moved), 1e-3) - NOISE_DIFFERENCE)
-        / (CHANGE_DIFFERENCE - NOISE_DIFFERENCE)
-    ).clamp(0, 1)
+    far = difference.norm(dim=1) / max(rms_radius(moved), 1e-3)
+    change = ((far - _NOISE) / (_CHANGE - _NOISE)).clamp(0, 1)
     least = 1 - math.exp(-max(passed_s, 0.0) / SETTLE_S)
     return moved + (least + (1 - least) * change)[:, None] * difference
 

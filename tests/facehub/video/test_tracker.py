@@ -6,7 +6,7 @@ import torch
 from facehub.detection.finder import Finder
 from facehub.geometry import invert, transform_points
 from facehub.video.optical_flow import FlowTracker, Observation, rms_radius
-from facehub.video.tracker import NOISE_DIFFERENCE, SETTLE_S, Tracker, is_cut, smooth, thumbnail
+from facehub.video.tracker import LID_CHANGE, LID_NOISE, LIDS, SETTLE_S, Tracker, is_cut, smooth, thumbnail
 from tests.clips import frame, motion
 
 SIZE = (300, 400)
@@ -67,7 +67,7 @@ def test_landmarks_do_not_lag_behind_a_face_that_moves_fast(astronaut):
 def test_small_differences_settle_slowly_and_large_ones_at_once():
     moved = torch.randn(68, 2) * 40
     size = rms_radius(moved)
-    small, large = moved + 0.5 * NOISE_DIFFERENCE * size / 2**0.5, moved.clone()
+    small, large = moved + 0.5 * LID_NOISE * size / 2**0.5, moved.clone()
     large[60:] += 0.4 * size
     assert torch.allclose(
         smooth(moved, Observation(small, 1.0), SETTLE_S) - moved,
@@ -78,9 +78,20 @@ def test_small_differences_settle_slowly_and_large_ones_at_once():
     assert torch.equal(smooth(moved, Observation(moved, 1.0), 1 / 25), moved)
 
 
+def test_a_blink_is_followed_at_once_where_other_landmarks_wait():
+    moved = torch.randn(68, 2) * 40
+    shut = moved.clone()
+    shut[:, 1] += LID_CHANGE * rms_radius(moved)
+    share = ((smooth(moved, Observation(shut, 1.0), 1 / 25) - moved) / (shut - moved))[:, 1]
+    lids = torch.zeros(68, dtype=torch.bool)
+    lids[list(LIDS)] = True
+    assert torch.allclose(share[lids], torch.ones(8), atol=0.01)
+    assert (share[~lids] < 0.35).all()
+
+
 def test_the_pace_of_settling_is_the_clocks_and_not_the_frames():
     moved = torch.randn(68, 2) * 40
-    look = Observation(moved + 0.01 * rms_radius(moved), 1.0)
+    look = Observation(moved + 0.5 * LID_NOISE * rms_radius(moved), 1.0)
     once, twice = smooth(moved, look, 2 / 25), smooth(smooth(moved, look, 1 / 25), look, 1 / 25)
     assert torch.allclose(once, twice, atol=1e-3)
 
