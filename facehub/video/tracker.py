@@ -31,7 +31,7 @@ NOISE_DIFFERENCE, CHANGE_DIFFERENCE = 0.04, 0.15
 change."""
 
 LIDS = (37, 38, 40, 41, 43, 44, 46, 47)
-"""Landmarks of the eyes that a blink moves, by half as much as counts as change elsewhere and for a tenth of a
+"""Landmarks of the eyes that a blink moves, by half as much as counts as change elsewhere, for a tenth of a
 second."""
 
 LID_NOISE, LID_CHANGE = 0.015, 0.05
