@@ -64,7 +64,7 @@ def match_light(
     lumas, mask = (
         F.avg_pool2d(part, step, ceil_mode=True, count_include_pad=False) for part in (lumas, mask)
     )
-    coarse, whole = (lumas.shape[2], lumas.shape[3]), (height, width)
+    coarse = (lumas.shape[2], lumas.shape[3])
     skin = mask * (1 - feature_mask(distances, SKIN, coarse))
     gain, everywhere = torch.ones_like(skin), torch.ones_like(skin)
     brightest = torch.zeros_like(skin)
@@ -76,8 +76,17 @@ def match_light(
     size = (step * coarse[0], step * coarse[1])
     maps = F.interpolate(torch.cat([gain, brightest], 1), size=size, mode="bilinear")[:, :, :height, :width]
     gain, brightest = maps.split(1, 1)
-    result = result * gain
-    around_brows = feature_mask(distances, GLOWING, whole) * (1 - feature_mask(distances, EYES, whole))
+    return _without_glow(result * gain, brightest, distances)
+
+
+def _without_glow(
+    result: Float[Tensor, "faces 3 h w"],
+    brightest: Float[Tensor, "faces 1 h w"],
+    distances: Float[Tensor, "faces 4 rows columns"],
+) -> Float[Tensor, "faces 3 h w"]:
+    """The result with less of what is lighter than `brightest` around brows."""
+    size = (result.shape[2], result.shape[3])
+    around_brows = feature_mask(distances, GLOWING, size) * (1 - feature_mask(distances, EYES, size))
     bright = luma(result)
     glow = (1 - GLOW_LEFT) * around_brows * (bright - brightest).clamp(min=0)
     return result * (1 - glow / bright.clamp(min=DARK))
