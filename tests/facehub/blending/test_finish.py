@@ -76,6 +76,25 @@ def test_light_from_the_side_that_a_network_does_not_paint_is_the_photos(astrona
         assert now == pytest.approx(was, rel=0.12)
 
 
+def test_closed_eyes_are_the_photos(astronaut, finder):
+    """The network paints white eyes, and the finder says that they are closed."""
+    known = finder(astronaut[None])
+    middle = known.landmarks[:, 36:48].unflatten(1, (2, 6)).mean(2, keepdim=True)
+    shut = known.landmarks.clone()
+    lids = shut[:, 36:48].unflatten(1, (2, 6))
+    shut[:, 36:48, 1] = (middle + 0.2 * (lids - middle)).flatten(1, 2)[:, :, 1]
+    change = []
+    for landmarks in (shut, known.landmarks):
+        found = replace(known, landmarks=landmarks)
+        made = Swapper(Answer(lambda crop: crop + 0.3, 128), finder=lambda _, f=found: f, masker=hull_masker)(
+            astronaut[None]
+        )
+        x, y = shut[0, 42:48].mean(0).round().long().tolist()
+        eye = (slice(None), slice(None), slice(y - 2, y + 3), slice(x - 3, x + 4))
+        change.append((made.blended[eye].float() - astronaut[None][eye].float()).abs().mean().item())
+    assert change[0] < 3 < change[1]
+
+
 def test_brows_are_no_louder_than_the_photos(astronaut, finder):
     made = swapped(astronaut, finder, function=lambda crop: 2 * crop - gaussian(crop, 4.0), size=256)
     size = (astronaut.shape[1], astronaut.shape[2])

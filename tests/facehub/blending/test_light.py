@@ -89,11 +89,11 @@ def test_what_glows_around_a_brow_is_dimmed_and_nothing_elsewhere():
     spots = {
         "brow": points[0, 19] - torch.tensor([0.0, 4.0]),
         "cheek": points[0, [3, 31]].mean(0),
-        "eye": points[0, 36:42].mean(0),
+        "eye": points[0, 37:39].mean(0),
     }
     painted = flat(0.5)
     for x, y in (spot.round().long().tolist() for spot in spots.values()):
         painted[:, :, y - 1 : y + 2, x - 1 : x + 2] = 0.8
     made = match_light(painted, flat(0.5), SKIN, distances, between_eyes(points))
     left = {n: made[0, 0, int(spot[1].round()), int(spot[0].round())].item() for n, spot in spots.items()}
-    assert left["brow"] < 0.66 and left["cheek"] > 0.7 and left["eye"] > 0.7
+    assert left["brow"] < 0.66 and left["cheek"] > 0.7 and left["eye"] > 0.75
