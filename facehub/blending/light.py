@@ -23,7 +23,7 @@ the distance between the eyes."""
 SKIN = (0.06, 0.10, 0.04, 0.06)
 """How far from eyes, brows, mouth and nostrils a pixel counts as skin, in the same units."""
 
-SHAPED = (0.45, 0.45, 0.45, 0.45)
+SHAPED = (0.45, 0.18, 0.45, 0.45)
 """Up to here a face's shading may be its shape, and only broad light is the photo's."""
 
 GLOWING = (0.0, 0.2, 0.0, 0.0)
