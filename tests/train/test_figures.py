@@ -84,7 +84,7 @@ def test_the_baseline_column_is_the_style_photo(swapper, photo, tmp_path, exampl
     style = gather(examples, size=128, cache=tmp_path)
     sheet = paper_figures.baseline(swapper, style, [photo])
     assert (tile(sheet, 0, 0).float() - tile(sheet, 0, 2).float()).abs().mean() < 3
-    assert (tile(sheet, 0, 0).float() - tile(sheet, 0, 1).float()).abs().mean() > 3
+    assert (tile(sheet, 0, 0).float() - tile(sheet, 0, 1).float()).abs().mean() > 2
 
 
 def test_each_weight_has_its_column(photo, found, tmp_path, examples):
