@@ -4,7 +4,8 @@ A face of 300 px goes through a crop in which it is 68 px wide: pores and grain 
 looks pasted. On skin the photo's own high-pass is added to luma, limited in amplitude (moles and wrinkles
 stay behind) and in energy (what the network drew counts). Eyes, brows, mouth and nostrils are the
 identity's: there the result itself is sharpened, up to about the photo's energy, and never beyond its own
-neighbourhood's range. Not in the paper. The seed is the common practice of restoring grain after
+neighbourhood's range; on a small face, which the crop holds more finely than the photo, it is softened.
+Not in the paper. The seed is the common practice of restoring grain after
 compositing; limits and measures are ours (docs/results.md).
 """
 

@@ -66,9 +66,8 @@ def match_light(
     )
     coarse = (lumas.shape[2], lumas.shape[3])
     skin = mask * (1 - feature_mask(distances, SKIN, coarse))
-    gain, everywhere = torch.ones_like(skin), torch.ones_like(skin)
-    brightest = torch.zeros_like(skin)
-    for deviation, share in ((BROAD, everywhere), (NARROW, 1 - feature_mask(distances, SHAPED, coarse))):
+    gain, brightest = torch.ones_like(skin), torch.zeros_like(skin)
+    for deviation, share in ((BROAD, 1.0), (NARROW, 1 - feature_mask(distances, SHAPED, coarse))):
         seen = torch.cat([lumas[:, :1] * gain, lumas[:, 1:]], 1)
         ours, theirs = masked_lowpass(seen, skin, between_px * deviation / step).split(1, 1)
         gain = gain * ((theirs + DARK) / (ours + DARK)).clamp(1 / MOST, MOST) ** share
