@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..detection import pose
 from ..networks import segmentation
-from ..networks.precision import inference_dtype
+from ..networks.precision import float_dtype, inference_dtype
 from ..networks.segmentation import BEARD, FACE, GLASSES, SKIN
 from ..types import Crops, FaceMask, Masks
 
@@ -82,7 +82,7 @@ class SegmentationMasker:
         precision: torch.dtype | None = None,
     ):
         """`precision`: of the network, by default `inference_dtype`'s; masks have the type of the crops."""
-        self.precision = precision or inference_dtype(torch.device(device))
+        self.precision = float_dtype(precision or inference_dtype(torch.device(device)))
         network = copy.deepcopy(network or segmentation.load_segmentation())
         self.network = network.to(device, self.precision)
 

@@ -29,7 +29,7 @@ LIBRARIES = (
 )
 """Packages whose versions are listed; swapping, marking, films, the hub and the page need them."""
 
-CPU_FLAGS = ("avx2", "avx512_bf16", "amx_bf16")
+CPU_FLAGS = ("avx2", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 """Instructions that decide how fast networks run, by PyTorch's names."""
 
 CLUSTER = "FACEHUB_CLUSTER"

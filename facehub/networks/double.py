@@ -8,12 +8,21 @@ paper. `network: double1` is the same without the low-pass of what is unfolded.
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from ..types import Crops
 from .generator import JOINT_CHANNELS, Window
-from .subpixel import CHANNELS, SLOPE, HeadedGenerator, SubpixelHead, doubled, enlarged, fold, shapiro_filter
+from .subpixel import (
+    CHANNELS,
+    SLOPE,
+    Entrance,
+    HeadedGenerator,
+    SubpixelHead,
+    doubled,
+    enlarged,
+    shapiro_filter,
+)
 
 
 class DoubleHead(nn.Module):
@@ -28,7 +37,7 @@ class DoubleHead(nn.Module):
     def __init__(self, features: int, *, filtered: bool = True):
         super().__init__()
         self.filtered = filtered
-        self.enter = nn.Conv2d(features + 12, CHANNELS, 3, padding=1)
+        self.enter = Entrance(features, CHANNELS)
         self.middle = nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1)
         self.leave = nn.Conv2d(CHANNELS, 12, 3, padding=1)
         with torch.no_grad():  # a new head gives the base's picture, enlarged
@@ -37,12 +46,12 @@ class DoubleHead(nn.Module):
 
     def to_double(
         self,
-        features: Float[Tensor, "n channels h w"],
+        features: Real[Tensor, "n channels h w"],
         rgb: Float[Tensor, "n 3 h w"],
         crop: Float[Tensor, "n 3 height width"],
     ) -> tuple[Float[Tensor, "n 3 height width"], Float[Tensor, "n 0 height width"]]:
         """The picture at twice the base's resolution, and no features to pass on; see `SubpixelHead`."""
-        x = F.leaky_relu(self.enter(torch.cat([features, fold(crop, features)], 1)), SLOPE)
+        x = F.leaky_relu(self.enter(features, crop), SLOPE)
         x = x + F.leaky_relu(self.middle(x), SLOPE)
         x = F.pixel_shuffle(self.leave(x), 2)
         added = x.to(rgb.dtype)

@@ -17,28 +17,15 @@ from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from ..types import Crops
 from .generator import COARSEST_PX, FaceGenerator, Generator, Window, crop_window, dilate_window, halve_window
-from .precision import inference_dtype
+from .int8 import Int8Conv2d, Int8Entrance, Units, measure
+from .kernels import AnyConvolution, Convolution, fold_before, in_int8, phase_kernels, weight_and_bias
+from .precision import float_dtype, inference_dtype
 from .subpixel import HeadedGenerator, double_window
-
-
-class Convolution(nn.Module):
-    """Without padding: the output is smaller by the kernel's side less 1. Pixels first, channels last."""
-
-    def __init__(self, weight: Float[Tensor, "outputs inputs side side"], bias: Float[Tensor, " outputs"]):
-        super().__init__()
-        self.register_buffer("weight", weight.clone(memory_format=torch.channels_last))
-        self.register_buffer("bias", bias.clone())
-
-    def forward(self, x: Float[Tensor, "n h w inputs"]) -> Float[Tensor, "n height width outputs"]:
-        return F.conv2d(x.permute(0, 3, 1, 2), self.get_buffer("weight"), self.get_buffer("bias")).permute(
-            0, 2, 3, 1
-        )
-
 
 WINDOW_MULTIPLE_PX = {"cpu": 2, "cuda": 16}
 """Windows are widened to multiples of this: CUDA selects its convolutions anew for each shape."""
@@ -48,25 +35,44 @@ class FoldedGenerator(nn.Module):
     """A generator for inference, on its device. It shares no tensors with the generator. Crops and results
     are float32 in any precision."""
 
+    to_rgb: AnyConvolution
+
     def __init__(self, generator: Generator, precision: torch.dtype | None = None):
         super().__init__()
         self.size = generator.size
         with torch.no_grad():
             self.branches = nn.ModuleList(
-                nn.ModuleList([Convolution(*_weight_and_bias(b[0])), Convolution(*_weight_and_bias(b[2]))])
+                nn.ModuleList(Convolution(*weight_and_bias(b[layer]), rectified=True) for layer in (0, 2))
                 for b in _blocks(generator.branches)
             )
-            before = _weight_and_bias(generator.branches[0][4])  # pyright: ignore[reportIndexIssue]
+            before = weight_and_bias(generator.branches[0][4])  # pyright: ignore[reportIndexIssue]
             joints = []
             for branch, joint in zip(_blocks(generator.branches)[1:], _blocks(generator.joints), strict=True):
-                joints.append(_Joint(before, _weight_and_bias(branch[4]), joint))
-                before = _weight_and_bias(joint[4])
+                joints.append(_Joint(before, weight_and_bias(branch[4]), joint))
+                before = weight_and_bias(joint[4])
             self.joints = nn.ModuleList(joints)
-            weight, bias = _weight_and_bias(generator.to_rgb)
-            folded, constant = _fold(weight, *before)
+            weight, bias = weight_and_bias(generator.to_rgb)
+            folded, constant = fold_before(weight, *before)
             self.to_rgb = Convolution(folded, bias + constant.sum((1, 2, 3)).to(bias) + 0.5)
-        self.precision = precision or weight.dtype
+        self.precision = weight.dtype
+        if precision == torch.int8:
+            self.quantise(measure(self, self.size))
+        self.set_float_dtype(precision or weight.dtype)
+
+    def set_float_dtype(self, precision: torch.dtype) -> None:
+        self.precision = float_dtype(precision)
         self.to(self.precision)
+
+    def quantise(self, units: dict[nn.Module, Units]) -> None:
+        """Multiply in 8-bit integers, all but the branches' three channels. Each layer gives its reader's
+        levels."""
+        readers = [*(joint.enlarged for joint in self.joints), self.to_rgb]
+        beside = [readers[0], *(joint.beside for joint in self.joints)]
+        for branch, reader in zip(self.branches, beside, strict=True):
+            branch[1] = in_int8(branch[1], units[branch[1]], into=units[reader])  # pyright: ignore[reportIndexIssue]
+        for joint, reader in zip(self.joints, readers[1:], strict=True):
+            joint.quantise(units, into=units[reader])  # pyright: ignore[reportCallIssue]
+        self.to_rgb = in_int8(self.to_rgb, units[self.to_rgb])
 
     def forward(self, crop: Crops, window: Window | None = None) -> Float[Tensor, "faces 3 h w"]:
         """As `Generator.forward`."""
@@ -74,7 +80,7 @@ class FoldedGenerator(nn.Module):
         x, held = self.hidden(crop, asked)
         return crop_window(self.to_rgb(x).permute(0, 3, 1, 2), held, asked).to(crop.dtype)
 
-    def hidden(self, crop: Crops, asked: Window) -> tuple[Float[Tensor, "faces h w channels"], Window]:
+    def hidden(self, crop: Crops, asked: Window) -> tuple[Real[Tensor, "faces h w channels"], Window]:
         """What the last block's 1x1 convolution reads, on a window that holds the one asked for."""
         wanted, levels = (
             [_round_window(asked, self.size, WINDOW_MULTIPLE_PX.get(crop.device.type, 2))],
@@ -100,27 +106,28 @@ class FoldedGenerator(nn.Module):
         first, second = self.branches[level]  # pyright: ignore[reportGeneralTypeIssues]
         side = image.shape[1]
         between = dilate_window(wanted, side, 1)
-        return second(
-            _pad_window(
-                first(_pad_window(image, (0, side, 0, side), between, side)).relu_(), between, wanted, side
-            )
-        ).relu_()
+        x = first(_pad_window(image, (0, side, 0, side), between, side))
+        return second(_pad_window(x, between, wanted, side))
 
 
 class _Joint(nn.Module):
     """Two 3x3 convolutions over enlarged features and a branch's, with the 1x1 convolutions that stood before
     them folded in."""
 
+    enlarged: AnyConvolution
+    beside: AnyConvolution
+    second: AnyConvolution
+
     def __init__(self, coarse: tuple[Tensor, Tensor], branch: tuple[Tensor, Tensor], joint: nn.Sequential):
         super().__init__()
-        weight, bias = _weight_and_bias(joint[0])
+        weight, bias = weight_and_bias(joint[0])
         enlarged, beside = weight.split([len(coarse[1]), len(branch[1])], dim=1)
-        (enlarged, constant), (beside, other) = _fold(enlarged, *coarse), _fold(beside, *branch)
+        (enlarged, constant), (beside, other) = fold_before(enlarged, *coarse), fold_before(beside, *branch)
         self.outputs = len(bias)
         inside = (constant + other).sum((1, 2, 3)).to(bias)
         self.enlarged, self.second = (
-            Convolution(_phase_kernels(enlarged), torch.zeros_like(bias).repeat(4)),
-            Convolution(*_weight_and_bias(joint[2])),
+            Convolution(phase_kernels(enlarged), torch.zeros_like(bias).repeat(4)),
+            Convolution(*weight_and_bias(joint[2]), rectified=True),
         )
         self.beside = Convolution(beside, bias + inside)
         # What the folded biases add too much at an image's edge, where zeros are read: first, middle, last
@@ -146,31 +153,65 @@ class _Joint(nn.Module):
                 parts[:, :, row, :, column] += made[
                     :, row : row + height, column : column + width, row, column
                 ]
-        if min(top, left) == 0 or max(bottom, right) == side // 2:
-            total -= self._excess(held, side)
-        return self.second(_pad_window(total.relu_(), held, fine, side)).relu_()
+        self._take_excess(total, held, side)
+        return self.second(_pad_window(self.second.read(total), held, fine, side))
 
-    def _excess(self, held: Window, side: int) -> Tensor:
+    def _take_excess(self, total: Tensor, held: Window, side: int) -> None:
+        """From the edges of the window `held`: inside of them there is none."""
         rows, columns = (
             [0 if i == 0 else 2 if i == side - 1 else 1 for i in range(*ends)]
             for ends in (held[:2], held[2:])
         )
-        return self.get_buffer("excess")[rows][:, columns]
+        excess = self.get_buffer("excess")
+        for row in {0, len(rows) - 1}:
+            total[:, row] -= excess[rows[row]][columns]
+        for column in {0, len(columns) - 1}:
+            total[:, 1:-1, column] -= excess[rows[1:-1], columns[column]]
+
+    def quantise(self, units: dict[nn.Module, Units], *, into: Units) -> None:
+        """Multiply in 8-bit integers, and give levels of `into`. The sum is counted in the second's levels,
+        half a level more, because it is cut to whole ones."""
+        step = units[self.second].step
+        for layer in (self.enlarged, self.beside):
+            layer.get_buffer("weight").div_(step)
+            layer.get_buffer("bias").div_(step)
+        self.beside.get_buffer("bias").add_(0.5)
+        self.get_buffer("excess").div_(step)
+        self.second = in_int8(self.second, units[self.second], into=into)
+        self.enlarged = in_int8(self.enlarged, units[self.enlarged])
+        self.beside = in_int8(self.beside, units[self.beside])
 
 
 class FoldedSubpixelGenerator(nn.Module):
     """A generator with a head for use alone: its base folded, its head as it is, channels last."""
 
+    to_features: AnyConvolution
+
     def __init__(self, generator: HeadedGenerator, precision: torch.dtype | None = None):
         super().__init__()
         self.size, self.paint = generator.size, generator.paint
-        self.base = FoldedGenerator(generator.base, precision)
-        self.precision = self.base.precision
+        self.base = FoldedGenerator(generator.base)
         with torch.no_grad():
             last = generator.base.joints[-1][4]  # pyright: ignore[reportIndexIssue]
-            self.to_features = Convolution(*_weight_and_bias(last)).to(self.precision)
-            head = copy.deepcopy(generator.head).to(self.precision)
+            self.to_features = Convolution(*weight_and_bias(last))
+            head = copy.deepcopy(generator.head)
             self.head = head.to(memory_format=torch.channels_last).requires_grad_(False)  # pyright: ignore[reportCallIssue]
+        if precision == torch.int8:
+            self._quantise()
+        self.base.set_float_dtype(precision or self.base.precision)
+        self.precision = self.base.precision
+        self.to(self.precision)
+
+    def _quantise(self) -> None:
+        """The base, and what the head convolves at the base's resolution but its last layer, which paints."""
+        units = measure(self, self.size)
+        self.base.quantise(units)
+        enter = self.head.get_submodule("enter")
+        self.to_features = in_int8(self.to_features, units[self.to_features], into=units[enter])
+        self.head.set_submodule("enter", Int8Entrance(*weight_and_bias(enter), units[enter], padding=1))
+        for name, layer in list(self.head.named_modules()):
+            if isinstance(layer, nn.Conv2d) and name.startswith("middle"):
+                self.head.set_submodule(name, Int8Conv2d(*weight_and_bias(layer), units[layer], padding=1))
 
     def forward(self, crop: Crops, window: Window | None = None) -> Float[Tensor, "faces 3 h w"]:
         """As `HeadedGenerator.forward`."""
@@ -203,29 +244,6 @@ def for_inference(
 
 def _blocks(modules: nn.ModuleList) -> list[nn.Sequential]:
     return [module for module in modules if isinstance(module, nn.Sequential)]
-
-
-def _weight_and_bias(layer: nn.Module) -> tuple[Tensor, Tensor]:
-    """A convolution's weight and bias."""
-    return layer.weight.detach(), layer.bias.detach()  # pyright: ignore[reportReturnType, reportCallIssue]
-
-
-def _fold(weight: Tensor, before: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """The kernel equal to a 1x1 convolution `before` followed by `weight`, and the kernel of what the bias
-    between them adds."""
-    folded = torch.einsum("ochw,ci->oihw", weight.double(), before[:, :, 0, 0].double())
-    return folded.to(weight), torch.einsum("ochw,c->ohw", weight.double(), bias.double())[:, None]
-
-
-def _phase_kernels(weight: Float[Tensor, "outputs inputs 3 3"]) -> Float[Tensor, "phases inputs 2 2"]:
-    """The 2x2 kernels equal to a 3x3 kernel on pixels that were repeated 2 x 2 times, for the four places of
-    a fine pixel in a coarse one.
-
-    From an upper place the first row meets the coarse pixel above and the other two the coarse pixel itself;
-    from a lower one the last row meets the one below.
-    """
-    sums = weight.new_tensor([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]])
-    return torch.einsum("pak,qbl,oikl->pqoiab", sums, sums, weight).flatten(0, 2)
 
 
 def _round_window(window: Window, side: int, to: int) -> Window:

@@ -12,7 +12,7 @@ Where the four channels of a pixel-shuffle disagree, pixels alternate: combs in 
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from ..errors import BadSetting
@@ -41,6 +41,18 @@ all of longer ones.
 """
 
 
+class Entrance(nn.Conv2d):
+    """A head's first convolution: of features beside the crop, folded to their resolution."""
+
+    def __init__(self, features: int, outputs: int):
+        super().__init__(features + 12, outputs, 3, padding=1)
+
+    def forward(
+        self, features: Float[Tensor, "n channels h w"], crop: Float[Tensor, "n 3 height width"]
+    ) -> Float[Tensor, "n outputs h w"]:
+        return super().forward(torch.cat([features, fold(crop).to(features.dtype)], 1))
+
+
 class SubpixelHead(nn.Module):
     """What the head adds to the base's picture at twice and at four times the base's resolution."""
 
@@ -50,7 +62,7 @@ class SubpixelHead(nn.Module):
     def __init__(self, features: int):
         super().__init__()
         inside, narrow = CHANNELS, FINE_CHANNELS
-        self.enter = nn.Conv2d(features + 12, inside, 3, padding=1)
+        self.enter = Entrance(features, inside)
         self.middle = nn.ModuleList(nn.Conv2d(inside, inside, 3, padding=1) for _ in range(DEPTH))
         self.leave = nn.Conv2d(inside, 4 * (3 + PASSED_CHANNELS), 3, padding=1)
         self.fine_enter = nn.Conv2d(3 + PASSED_CHANNELS + 12, narrow, 3, padding=1)
@@ -64,7 +76,7 @@ class SubpixelHead(nn.Module):
 
     def to_double(
         self,
-        features: Float[Tensor, "n channels h w"],
+        features: Real[Tensor, "n channels h w"],
         rgb: Float[Tensor, "n 3 h w"],
         crop: Float[Tensor, "n 3 height width"],
     ) -> tuple[Float[Tensor, "n 3 height width"], Float[Tensor, "n passed height width"]]:
@@ -73,7 +85,7 @@ class SubpixelHead(nn.Module):
         `crop` is the input there. Values nearer than `reach` base pixels to an edge hold what padding makes
         of it.
         """
-        x = F.leaky_relu(self.enter(torch.cat([features, fold(crop, features)], 1)), SLOPE)
+        x = F.leaky_relu(self.enter(features, crop), SLOPE)
         for layer in self.middle:
             x = x + F.leaky_relu(layer(x), SLOPE)
         x = F.pixel_shuffle(self.leave(x), 2)
@@ -86,7 +98,7 @@ class SubpixelHead(nn.Module):
         crop: Float[Tensor, "n 3 height width"],
     ) -> Float[Tensor, "n 3 height width"]:
         """The picture at four times the base's resolution, from what `to_double` gave and the input there."""
-        x = torch.cat([(rgb - 0.5).to(passed.dtype), passed, fold(crop, passed)], 1)
+        x = torch.cat([(rgb - 0.5).to(passed.dtype), passed, fold(crop).to(passed.dtype)], 1)
         x = F.leaky_relu(self.fine_enter(x.contiguous(memory_format=torch.channels_last)), SLOPE)
         for layer in self.fine_middle:
             x = x + F.leaky_relu(layer(x), SLOPE)
@@ -162,25 +174,24 @@ def doubled(head, seen, crop: Crops, asked: Window) -> tuple[Tensor, Tensor]:
     return crop_window(rgb, held, asked), crop_window(passed, held, asked)
 
 
-def fold(crop: Float[Tensor, "n 3 height width"], like: Tensor) -> Float[Tensor, "n 12 h w"]:
-    """Each 2 x 2 pixels of the crop as twelve channels, channels last, in the type of `like`."""
-    return F.pixel_unshuffle(crop - 0.5, 2).to(like.dtype).contiguous(memory_format=torch.channels_last)
+def fold(crop: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n 12 h w"]:
+    """Each 2 x 2 pixels of the crop as twelve channels around 0, channels last."""
+    return F.pixel_unshuffle(crop - 0.5, 2).contiguous(memory_format=torch.channels_last)
 
 
 def enlarged(rgb: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 height width"]:
     """Twice as large, bicubic."""
-    return F.interpolate(rgb, scale_factor=2.0, mode="bicubic", align_corners=False)
+    return F.interpolate(rgb.contiguous(), scale_factor=2.0, mode="bicubic", align_corners=False)
 
 
 def shapiro_filter(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
     """Convolve rows and columns with `SHAPIRO`; the edge pixel is repeated beyond the edge."""
-    reach = len(SHAPIRO) // 2
+    x, reach = x.contiguous(), len(SHAPIRO) // 2
     for axis in (2, 3):
         length = x.shape[axis]
         around = F.pad(x, (reach, reach, 0, 0) if axis == 3 else (0, 0, reach, reach), mode="replicate")
-        x = torch.stack(
-            [weight * around.narrow(axis, tap, length) for tap, weight in enumerate(SHAPIRO)]
-        ).sum(0)
+        a, b, c, d, e = (around.narrow(axis, tap, length) for tap in range(len(SHAPIRO)))
+        x = SHAPIRO[0] * (a + e) + SHAPIRO[1] * (b + d) + SHAPIRO[2] * c
     return x
 
 

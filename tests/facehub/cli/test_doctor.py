@@ -27,7 +27,7 @@ def test_all_is_well_here(command):
     findings = {finding["name"]: finding for finding in map(json.loads, done.stdout.splitlines())}
     assert all(finding["sentence"].endswith(".") for finding in findings.values())
     assert findings["identities"]["details"]["names"] == ["ada"]
-    assert findings["device"]["details"]["precision"] in ("float32", "bfloat16", "float16")
+    assert findings["device"]["details"]["precision"] in ("float32", "bfloat16", "int8", "float16")
     assert findings["libraries"]["details"]["torch"]
     assert findings["hub"]["details"]["token"] is False
     assert findings["disk"]["details"]["free_gb"] > 0

@@ -9,7 +9,7 @@ from facehub.errors import BadSetting
 from facehub.networks import precision
 from facehub.networks.folded import for_inference
 from facehub.networks.generator import Generator
-from facehub.networks.precision import bf16_pays, inference_dtype
+from facehub.networks.precision import bf16_pays, float_dtype, inference_dtype, int8_pays
 from facehub.swapper import Swapper
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -37,11 +37,39 @@ def able(monkeypatch):
 )
 def test_a_cpus_instructions_choose(able, flags, dtype):
     able(**flags)
-    assert bf16_pays(CPU) is (dtype == torch.bfloat16)
+    assert bf16_pays(CPU) is (dtype == torch.bfloat16) and not int8_pays(CPU)
     assert inference_dtype(CPU) == inference_dtype(CPU, "auto") == dtype
     assert for_inference(Generator(16), CPU).precision == dtype
     assert SegmentationMasker().precision == dtype
     assert inference_dtype(CUDA) == torch.float16
+
+
+@pytest.mark.parametrize(
+    ("flags", "floats"),
+    [
+        ({"avx512_vnni": True}, torch.float32),
+        ({"avx512_vnni": True, "avx512_bf16": True}, torch.bfloat16),
+        ({"amx_int8": True, "amx_bf16": True}, torch.bfloat16),
+    ],
+)
+def test_8_bit_integers_go_before_bfloat16(able, monkeypatch, flags, floats):
+    """What is no product of integers runs in what the processor has."""
+    able(**flags)
+    assert inference_dtype(CPU) == inference_dtype(CPU, "int8") == torch.int8
+    assert float_dtype(torch.int8) == SegmentationMasker().precision == floats
+    assert float_dtype(torch.float16) == inference_dtype(CUDA) == torch.float16
+    monkeypatch.delattr(torch.ops.onednn, "qconv2d_pointwise", raising=False)
+    monkeypatch.setattr(torch.ops, "onednn", object())
+    assert inference_dtype(CPU) == floats
+
+
+def test_8_bit_integers_are_refused_where_they_do_not_pay(able):
+    able(avx2=True)
+    with pytest.raises(BadSetting, match="processor is not used.*FACEHUB_PRECISION to auto"):
+        inference_dtype(CPU, "int8")
+    able(avx512_vnni=True)
+    with pytest.raises(BadSetting, match="GPU is not used"):
+        inference_dtype(CUDA, "int8")
 
 
 def test_where_the_cpu_cannot_be_asked_it_is_float32(monkeypatch):
@@ -65,15 +93,20 @@ def test_the_setting_and_the_argument_go_before_the_instructions(able, monkeypat
 
 def test_an_unknown_word_is_refused_with_those_that_are_known(monkeypatch):
     monkeypatch.setenv(precision.VARIABLE, "int4")
-    with pytest.raises(BadSetting, match="int4.*FACEHUB_PRECISION to auto or float32 or bfloat16"):
+    with pytest.raises(BadSetting, match="int4.*FACEHUB_PRECISION to auto or float32 or bfloat16 or int8"):
         Swapper(Generator(16))
 
 
+INT8 = pytest.param("int8", marks=pytest.mark.skipif(not int8_pays(CPU), reason="no instructions for it"))
+
+
+@pytest.mark.parametrize("word", ["bfloat16", INT8])
 @pytest.mark.parametrize("name", ["tom_cruise", "will_smith", "serena_williams"])
-def test_the_picture_in_bfloat16_is_float32s(name, astronaut):
-    """At least 45 dB over the changed pixels alone, network and mask in bfloat16; and the same each time."""
+def test_the_picture_is_float32s(name, word, astronaut):
+    """At least 45 dB over the changed pixels alone, network and mask as fast as may be; and the same each
+    time."""
     generator = registry.load(name).generator()
-    exact, fast = (Swapper(generator, precision=word) for word in ("float32", "bfloat16"))
+    exact, fast = (Swapper(generator, precision=choice) for choice in ("float32", word))
     one, other = exact(astronaut[None]), fast(astronaut[None])
     changed = (one.blended != astronaut).any(1)[0]
     assert changed.sum() > 5000
