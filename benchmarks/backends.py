@@ -39,6 +39,10 @@ def folded(generator: AnyGenerator) -> Painter:
     return for_inference(generator, CPU, torch.float32)
 
 
+def folded_in_bfloat16(generator: AnyGenerator) -> Painter:
+    return for_inference(generator, CPU, torch.bfloat16)
+
+
 def folded_as_shipped(generator: AnyGenerator) -> Painter:
     return for_inference(generator, CPU, inference_dtype(CPU))
 
@@ -85,6 +89,7 @@ def by_openvino(generator: AnyGenerator) -> Painter:
 BACKENDS: dict[str, Callable[[AnyGenerator], Painter]] = {
     "PyTorch, float32": plain,
     "folded twin, float32": folded,
+    "folded twin, bfloat16": folded_in_bfloat16,
     "folded twin, as swaps run it": folded_as_shipped,
     "torch.compile, float32": compiled,
     "torch.compile, bfloat16": compiled_in_bfloat16,

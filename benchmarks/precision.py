@@ -1,8 +1,8 @@
-"""`python -m benchmarks.precision [--json FILE]`: networks in float32 beside bfloat16, in time and in the
-picture.
+"""`python -m benchmarks.precision [--json FILE]`: networks in float32, in bfloat16 and, where the processor
+has instructions for them, in 8-bit integers: in time and in the picture.
 
-Both sides take turns in one run. The picture's distance is told of all of it and of the swapped faces'
-rectangles alone, in decibels of the levels' squared difference (PSNR); `inf` is no difference.
+All sides take turns in one run. The picture's distance from float32's is told of all of it and of the swapped
+faces' rectangles alone, in decibels of the levels' squared difference (PSNR); `inf` is no difference.
 """
 
 import math
@@ -16,11 +16,12 @@ from facehub import image, registry
 from facehub.blending.alignment import align, visible_window
 from facehub.detection.finder import Finder
 from facehub.geometry import transform_points
-from facehub.networks.precision import bf16_pays
+from facehub.networks.precision import bf16_pays, int8_pays
 from facehub.swapper import Swapper
 
 PHOTOS = ("astronaut.png", "london_012_03.jpg")
-SIDES = ("float32", "bfloat16")
+CPU = torch.device("cpu")
+SIDES = ("float32", "bfloat16") + (("int8",) if int8_pays(CPU) else ())
 LEAST_DB = 45.0
 """Of a blended picture; below it the exit code is 1."""
 
@@ -46,24 +47,24 @@ def measured(name: str, file: pathlib.Path, repeats: int) -> dict[str, float | s
             f"swap {side}": partial(swapper, photos, detections=found),
         }
     taken = milliseconds(works, repeats)
-    masks = [swapper.masker(faces.crop, points).mask for swapper in swappers.values()]
-    swapped = [swapper(photos, detections=found) for swapper in swappers.values()]
-    changed = (swapped[0].blended != photos) | (swapped[1].blended != photos)
-    rows, columns = changed.any(1)[0].any(1).nonzero(), changed.any(1)[0].any(0).nonzero()
-    inner = [
-        one.blended[..., int(rows[0]) : int(rows[-1]) + 1, int(columns[0]) : int(columns[-1]) + 1]
-        for one in swapped
-    ]
-    levels = (swapped[0].blended.int() - swapped[1].blended.int()).abs()
-    return {
-        "identity": name,
-        "photo": file.stem,
-        **taken,
-        "mask dB": psnr(*masks, peak=1.0),
-        "face dB": psnr(*inner, peak=255.0),
-        "blended dB": psnr(swapped[0].blended, swapped[1].blended, 255.0),
-        "largest, levels": float(levels.max()),
-    }
+    exact = swappers["float32"](photos, detections=found)
+    mask = swappers["float32"].masker(faces.crop, points).mask
+    told: dict[str, float] = {}
+    for side in SIDES[1:]:
+        swapped = swappers[side](photos, detections=found)
+        changed = ((exact.blended != photos) | (swapped.blended != photos)).any(1)[0]
+        rows, columns = changed.any(1).nonzero(), changed.any(0).nonzero()
+        inner = (
+            one.blended[..., int(rows[0]) : int(rows[-1]) + 1, int(columns[0]) : int(columns[-1]) + 1]
+            for one in (exact, swapped)
+        )
+        told |= {
+            f"mask dB {side}": psnr(mask, swappers[side].masker(faces.crop, points).mask, peak=1.0),
+            f"face dB {side}": psnr(*inner, peak=255.0),
+            f"blended dB {side}": psnr(exact.blended, swapped.blended, 255.0),
+            f"largest, levels {side}": float((exact.blended.int() - swapped.blended.int()).abs().max()),
+        }
+    return {"identity": name, "photo": file.stem, **taken, **told}
 
 
 def main() -> int:
@@ -73,7 +74,7 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     machine, folder = begin(arguments), registry.SHIPPED.parent / "examples"
-    print(f"instructions for bfloat16: {'yes' if bf16_pays(torch.device('cpu')) else 'no'}", flush=True)
+    print(f"instructions for bfloat16: {'yes' if bf16_pays(CPU) else 'no'}", flush=True)
     rows = [
         measured(name, folder / photo, arguments.repeats) for name in arguments.identities for photo in PHOTOS
     ]
@@ -85,19 +86,20 @@ def main() -> int:
             for r in rows
         ],
     )
-    ratios = {
-        part: [float(r[f"{part} float32"]) / float(r[f"{part} bfloat16"]) for r in rows] for part in parts
-    }
+    head = [f"{part}, times as fast" for part in parts]
     told = ("mask dB", "face dB", "blended dB", "largest, levels")
-    table(
-        ["identity", "photo", *(f"{part}, times as fast" for part in parts), *told],
-        [
-            [r["identity"], r["photo"], *(ratios[part][i] for part in parts), *(r[key] for key in told)]
-            for i, r in enumerate(rows)
-        ],
-    )
+    for side in SIDES[1:]:
+        print(f"\n{side} beside float32:")
+        ratios = [[float(r[f"{part} float32"]) / float(r[f"{part} {side}"]) for part in parts] for r in rows]
+        table(
+            ["identity", "photo", *head, *told],
+            [
+                [r["identity"], r["photo"], *ratio, *(r[f"{key} {side}"] for key in told)]
+                for r, ratio in zip(rows, ratios, strict=True)
+            ],
+        )
     write(arguments, machine, {"rows": rows})
-    return int(min(float(r["blended dB"]) for r in rows) < LEAST_DB)
+    return int(min(float(r[f"blended dB {side}"]) for r in rows for side in SIDES[1:]) < LEAST_DB)
 
 
 if __name__ == "__main__":
