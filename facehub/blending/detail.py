@@ -1,7 +1,8 @@
 """Detail that the network's crop cannot hold, put back from the photo.
 
 A face of 300 px goes through a crop in which it is 68 px wide: pores and grain are lost, and the new face
-looks pasted. On skin the photo's own high-pass is added to luma, limited in amplitude (moles and wrinkles
+looks pasted. On skin strokes and lattices that the network paints where the photo is smooth are weakened;
+then the photo's own high-pass is added to luma, limited in amplitude (moles and wrinkles
 stay behind) and in energy (what the network drew counts). Eyes, brows, mouth and nostrils are the
 identity's: there the result itself is sharpened, up to about the photo's energy, and never beyond its own
 neighbourhood's range; on a small face, which the crop holds more finely than the photo, it is softened.
@@ -19,7 +20,14 @@ from .filters import gaussian, lowpass, luma, masked_mean
 BAND = 1.0
 """Deviation of the Gaussian above which detail is the photo's, in crop pixels."""
 
-LIMIT = 4.0
+PAINTED_BAND = 2.0
+"""Deviation of the Gaussian above which painted skin is to be no louder than the photo's, in crop pixels. The
+lattices that networks paint have periods of four to five."""
+
+PAINTED_LOUDEST = 0.6
+"""How loud painted skin may be there, in units of the photo's."""
+
+LIMIT = 6.0
 """Amplitude at which a detail is cut off (tanh), in units of the skin's mean."""
 
 FULL = 2.0
@@ -102,6 +110,26 @@ def _spread(
     """A number for each part as a map: where parts overlap, their mean by weight."""
     total = (parts * values[:, :, None, None]).sum(1, keepdim=True)
     return total / parts.sum(1, keepdim=True).clamp(min=1e-6)
+
+
+def calm_skin(
+    result: Float[Tensor, "faces 3 h w"],
+    target: Float[Tensor, "faces 3 h w"],
+    skin: Float[Tensor, "faces 1 h w"],
+    crop_px: Float[Tensor, " faces"],
+    *,
+    detail: Float[Tensor, " faces"],
+) -> Float[Tensor, "faces 3 h w"]:
+    """Weaken luma's detail on `skin` (weights in [0, 1]) wherever it is louder than `PAINTED_LOUDEST` times
+    the target's.
+
+    `crop_px` is the side of a crop pixel in pixels of the photo. `detail` scales what is taken, face by face.
+    """
+    lumas = torch.cat([luma(result), luma(target)], 1)
+    fine = (lumas - lowpass(lumas, PAINTED_BAND * crop_px)) * skin
+    ours, theirs = lowpass(fine.square(), WINDOW * crop_px).clamp(min=0).split(1, 1)
+    share = (1 - PAINTED_LOUDEST * (theirs / ours.clamp(min=1e-9)).sqrt()).clamp(0, 1)
+    return result - detail[:, None, None, None] * share * fine[:, :1]
 
 
 def transfer_detail(

@@ -14,7 +14,7 @@ from ..geometry import transform_points
 from ..types import Crops, Faces, Patch
 from .closed_eyes import close_eyes
 from .colour import apply_tint, estimate_tint, match_skin_chroma
-from .detail import detail_weight, sharpen_features, soften_features, transfer_detail
+from .detail import calm_skin, detail_weight, sharpen_features, soften_features, transfer_detail
 from .eyes_and_mouth import keep_eyes_and_mouth
 from .features import between_eyes, feature_distances, feature_mask, feature_masks
 from .light import match_light
@@ -99,6 +99,7 @@ def _finish_patch(
     amount = detail * detail_weight(crop_px(faces))
     if bool((amount > 0).any()):
         skin = patch.mask * (1 - feature_mask(away, OWN, size))
+        result = calm_skin(result, patch.target, skin, crop_px(faces), detail=amount)
         result = transfer_detail(result, patch.target, skin, crop_px(faces), detail=amount)
     else:
         result = soften_features(result, patch.target, patch.mask * feature_masks(away, CRISP, size))

@@ -7,6 +7,8 @@ from facehub.blending.detail import (
     BAND,
     LIMIT,
     LOUDEST,
+    PAINTED_LOUDEST,
+    calm_skin,
     detail_weight,
     sharpen_features,
     soften_features,
@@ -93,6 +95,42 @@ def test_wrinkles_wider_than_the_band_stay_behind():
         for line in (wide, thin)
     ]
     assert added[0] < 0.2 * added[1]
+
+
+def lattice(amplitude: float, period_px: float) -> torch.Tensor:
+    y, x = torch.arange(96.0)[:, None], torch.arange(80.0)
+    return amplitude * (2 * torch.pi * (x + y) / period_px).sin() * (2 * torch.pi * (x - y) / period_px).sin()
+
+
+def test_a_painted_lattice_is_gone_where_the_photo_is_smooth_and_most_stays_where_it_is_as_loud():
+    """The period is four and a half crop pixels, as networks paint it."""
+    painted = flat() + lattice(0.03, 18.0)
+    calm = calm_skin(painted, flat(), ALL, CROP_PX, detail=FULL)
+    assert rms(fine(calm)) < 0.1 * rms(fine(painted))
+    beside = calm_skin(painted, flat() + lattice(0.03, 18.0).flip(1), ALL, CROP_PX, detail=FULL)
+    inside = (slice(None), slice(None), slice(16, -16), slice(16, -16))
+    share = rms(fine(beside)[inside]) / rms(fine(painted)[inside])
+    assert share == pytest.approx(PAINTED_LOUDEST, abs=0.1)
+    change = beside - painted
+    assert torch.allclose(change[:, 0], change[:, 2], atol=1e-6)
+
+
+def test_what_is_calm_is_left_alone_and_so_are_shapes_wider_than_the_band():
+    loud = flat() + lattice(0.03, 18.0)
+    quiet = flat() + lattice(0.015, 18.0)
+    assert torch.allclose(calm_skin(quiet, loud, ALL, CROP_PX, detail=FULL), quiet, atol=1e-3)
+    wide = flat() + lattice(0.05, 160.0)
+    assert rms(calm_skin(wide, flat(), ALL, CROP_PX, detail=FULL) - wide) < 0.2 * rms(wide - flat())
+
+
+def test_only_skin_is_calmed_and_by_the_detail_that_is_asked_for():
+    painted, skin = flat() + lattice(0.03, 18.0), ALL.clone()
+    skin[..., 40:] = 0
+    calm = calm_skin(painted, flat(), skin, CROP_PX, detail=FULL)
+    assert torch.equal(calm[..., 40:], painted[..., 40:])
+    half, whole = (calm_skin(painted, flat(), ALL, CROP_PX, detail=FULL * a) - painted for a in (0.5, 1.0))
+    assert torch.allclose(half * 2, whole, atol=1e-6)
+    assert torch.equal(calm_skin(painted, flat(), ALL, CROP_PX, detail=NONE), painted)
 
 
 def test_small_faces_have_nothing_to_get():
