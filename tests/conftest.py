@@ -4,6 +4,7 @@ import os
 import pathlib
 import random
 import secrets
+import shutil
 import signal
 import sys
 import tempfile
@@ -13,9 +14,11 @@ from typing import NamedTuple
 
 import pytest
 
+HF_HOME = tempfile.mkdtemp(prefix="facehub-tests-")
+
 # huggingface_hub and gradio read these: no token or cache of whoever runs the tests, no telemetry.
 os.environ |= {
-    "HF_HOME": tempfile.mkdtemp(prefix="facehub-tests-"),
+    "HF_HOME": HF_HOME,
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "GRADIO_ANALYTICS_ENABLED": "False",
@@ -55,6 +58,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with long tests first: a worker with one of them left at the end would be alone."""
     browsers = {item.path for item in items if "driver" in getattr(item, "fixturenames", ())}
     items.sort(key=lambda item: item.path not in browsers and item.path.name not in LONG)
+
+
+def pytest_unconfigure():
+    shutil.rmtree(HF_HOME, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
