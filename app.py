@@ -10,8 +10,8 @@ which the page is reached, `FACEHUB_FRAME_ANCESTORS` sites that may frame it (de
 `FACEHUB_LIMITS` says how much one visitor may ask, as in "seconds=30 waiting=50" (demo/server/limits.py).
 `FACEHUB_CLUSTER` (auto or HOST:PORT) has a Ray cluster swap, with `FACEHUB_REPLICAS` processes, as in 2 or
 1-8 (docs/scale.md). `FACEHUB_FINDER` chooses what looks for faces: yunet (the usual) or dlib.
-`FACEHUB_PRECISION` chooses the networks' arithmetic: auto (the usual: int8 or bfloat16 where the processor has
-instructions for it), float32, bfloat16 or int8.
+`FACEHUB_PRECISION` chooses the networks' arithmetic: auto (the usual: int8 or bfloat16 where the processor
+has instructions for it), float32, bfloat16 or int8.
 """
 
 import atexit

@@ -27,6 +27,9 @@ far."""
 FACE = pathlib.Path(__file__).with_name("calibration.safetensors")
 """An aligned crop of 128 px: Eileen Collins by NASA, in the public domain."""
 
+MOST = 1e6
+"""No value of a sound network is larger. What a spoiled one paints is not worth more than no crash."""
+
 LEVELS = 255
 """Of an unsigned 8-bit integer."""
 
@@ -120,7 +123,8 @@ def measure(network: nn.Module, size: int) -> dict[nn.Module, Units]:
     def look(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         if isinstance(layer, Entrance):
             inputs = inputs[0], inputs[1] - 0.5
-        ends = torch.stack([end for part in inputs for end in part.aminmax()]) * MARGIN
+        ends = torch.stack([end for part in inputs for end in part.aminmax()]).nan_to_num()
+        ends = MARGIN * ends.clamp(-MOST, MOST)
         read[layer] = Units.of(float(ends.min()), float(ends.max()))
 
     layers = [layer for layer in network.modules() if not any(layer.children())]

@@ -113,3 +113,14 @@ def test_serving_leaves_the_generator_alone():
     before = {name: values.clone() for name, values in generator.state_dict().items()}
     FoldedGenerator(generator, torch.int8)(torch.rand(1, 3, 16, 16))
     assert all(torch.equal(before[name], values) for name, values in generator.state_dict().items())
+
+
+@pytest.mark.parametrize("size", [1e12, 1e25, 1e38])
+def test_a_spoiled_network_is_served_without_a_crash(size):
+    """Weights are finite, or they would not have been read; what they give need not be."""
+    generator = Generator(16)
+    with torch.no_grad():
+        for values in generator.parameters():
+            values.fill_(size)
+        made = for_inference(generator, CPU, torch.int8)(torch.rand(1, 3, 16, 16))
+    assert made.shape == (1, 3, 16, 16)
