@@ -55,12 +55,12 @@ def test_a_convolution_is_floating_points(in_float32, low, side, padding):
 
 def test_levels_are_read_and_given(in_float32):
     weight, bias = torch.randn(24, 16, 3, 3), torch.randn(24)
-    x, reads, into = torch.rand(1, 12, 12, 16), Units.of(0.0, 1.0), Units.of(0.0, 40.0)
+    x, reads, into = torch.rand(1, 12, 12, 16), Units.of(0.0, 1.0), Units.of(-40.0, 40.0)
     plain = Int8Convolution(weight, bias, reads)
     assert torch.equal(plain(reads.levels(x)), plain(x))
     given = Int8Convolution(weight, bias, reads, into=into, rectified=True)(x)
     assert given.dtype == torch.uint8
-    assert (given * into.step - plain(x).relu()).abs().max() <= into.step * 0.51
+    assert ((given.float() - into.zero) * into.step - plain(x).relu()).abs().max() <= into.step * 0.51
 
 
 def test_what_lies_beyond_the_known_range_is_clipped():
@@ -74,7 +74,7 @@ def test_what_lies_beyond_the_known_range_is_clipped():
 @pytest.mark.parametrize("floats", [torch.bfloat16, torch.float32])
 @pytest.mark.parametrize("name", ["tom_cruise", "london_042"])
 def test_a_face_is_float32s(monkeypatch, name, floats):
-    """At least 45 dB, with the results of layers in either floating-point type."""
+    """At least 45 dB, with the results of layers in either floating-point type; and as bright."""
     monkeypatch.setattr(precision, "bf16_pays", lambda device: floats == torch.bfloat16)
     generator = registry.load(name).generator()
     exact, fast = (for_inference(generator, CPU, dtype) for dtype in (torch.float32, torch.int8))
@@ -83,6 +83,7 @@ def test_a_face_is_float32s(monkeypatch, name, floats):
     with torch.no_grad():
         made = fast(crop)
         assert made.dtype == torch.float32
+        assert float((made - exact(crop)).mean().abs()) < 7e-4
         assert distance_db(exact(crop).clamp(0, 1), made.clamp(0, 1)) > 45
 
 
