@@ -67,6 +67,7 @@ def write(
         stream.width, stream.height = frames[0].shape[2], frames[0].shape[1]
         stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
         stream.codec_context.time_base = stream.time_base = time_base
+        stream.codec_context.thread_count = 1  # x264 with more makes other films of the same frames
         if turned or mirrored:
             stream.set_display_rotation(turned, hflip=mirrored)
         track = (

@@ -109,7 +109,7 @@ class Writer:
 
     def _picture_track(self, colours: tuple[int, int, int], crf: str) -> av.VideoStream:
         film, (matrix, primaries, transfer) = self.film, colours
-        options = {"crf": crf, "preset": PRESET} | KEPT_DETAIL
+        options = {"crf": crf, "preset": PRESET, "threads": "1"} | KEPT_DETAIL  # more: another film each time
         stream = self._container.add_stream("libx264", rate=film.rate, options=options)
         stream.width, stream.height, stream.pix_fmt = film.width // 2 * 2, film.height // 2 * 2, "yuv420p"
         context = stream.codec_context
