@@ -65,7 +65,7 @@ class FoldedGenerator(nn.Module):
 
     def quantise(self, units: dict[nn.Module, Units]) -> None:
         """Multiply in 8-bit integers, all but the branches' three channels. Each layer gives its reader's
-        levels."""
+        levels; what is rectified has its zero at level 0, as windows are padded."""
         readers = [*(joint.enlarged for joint in self.joints), self.to_rgb]
         beside = [readers[0], *(joint.beside for joint in self.joints)]
         for branch, reader in zip(self.branches, beside, strict=True):

@@ -1,5 +1,5 @@
 """Convolutions in 8-bit integers, for processors with instructions that multiply and add four at a time
-(VNNI, AMX): twice as fast as bfloat16 (`python -m benchmarks.backends`).
+(VNNI, AMX): a network takes two thirds of bfloat16's time (`python -m benchmarks.backends`).
 
 Weights have a scale for each output channel. What a layer reads has one scale and one zero for all its
 channels, from the range that it reads of one known face, widened by `MARGIN`: values beyond it are clipped.
@@ -21,8 +21,8 @@ from .precision import float_dtype
 from .subpixel import Entrance, fold
 
 MARGIN = 2.0
-"""How far beyond the known face's values a layer's range reaches. A hundred photos' values went 1.6 times as
-far."""
+"""How far beyond the known face's values a layer's range reaches. Forty photos' values went 1.6 times as far
+at most."""
 
 FACE = pathlib.Path(__file__).with_name("calibration.safetensors")
 """An aligned crop of 128 px: Eileen Collins by NASA, in the public domain."""
@@ -54,7 +54,7 @@ class Units:
 
 
 class Int8Convolution(nn.Module):
-    """As folded.Convolution, with 8-bit weights. Reads floats, or levels in its units.
+    """As kernels.Convolution, with 8-bit weights. Reads floats, or levels in its units.
 
     `into`: the units of the levels that it gives; None: it gives floats.
     `padding`: as of nn.Conv2d.
