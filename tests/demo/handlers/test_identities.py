@@ -13,15 +13,15 @@ from ..conftest import TwoFaces, photo_of
 
 
 def test_another_identity_costs_less_than_a_second(handlers, identities, upload):
-    """Of computing, from its file: how much more the first swap takes than the second."""
+    """Of this thread's computing, from its file: how much more the first swap takes than the second."""
     real = Handlers(identities, lambda one: Swapper(one.generator(), finder=TwoFaces()), handlers.visits)
     photo = upload(photo_of((90, 160, 120)))
     real.swap(photo, "ada")
     spent = []
     for _ in range(2):
-        start = time.process_time()
+        start = time.thread_time()
         real.swap(photo, "ben")
-        spent.append(time.process_time() - start)
+        spent.append(time.thread_time() - start)
     assert spent[0] - spent[1] < 1
 
 
