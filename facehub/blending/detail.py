@@ -2,12 +2,11 @@
 
 A face of 300 px goes through a crop in which it is 68 px wide: pores and grain are lost, and the new face
 looks pasted. On skin strokes and lattices that the network paints where the photo is smooth are weakened;
-then the photo's own high-pass is added to luma, limited in amplitude (moles and wrinkles
-stay behind) and in energy (what the network drew counts). Eyes, brows, mouth and nostrils are the
-identity's: there the result itself is sharpened, up to about the photo's energy, and never beyond its own
-neighbourhood's range; on a small face, which the crop holds more finely than the photo, it is softened.
-Not in the paper. The seed is the common practice of restoring grain after
-compositing; limits and measures are ours (docs/results.md).
+then the photo's own high-pass is added to luma, limited in amplitude (moles and wrinkles stay behind) and in
+energy (what the network drew counts). Eyes, brows, mouth and nostrils are the identity's: there the result
+itself is sharpened, up to about the photo's energy, and never beyond its own neighbourhood's range; on a
+small face, which the crop holds more finely than the photo, it is softened. Not in the paper. The seed is the
+common practice of restoring grain after compositing; limits and measures are ours (docs/results.md).
 """
 
 import torch
@@ -125,9 +124,8 @@ def calm_skin(
 
     `crop_px` is the side of a crop pixel in pixels of the photo. `detail` scales what is taken, face by face.
     """
-    lumas = torch.cat([luma(result), luma(target)], 1)
-    fine = (lumas - lowpass(lumas, PAINTED_BAND * crop_px)) * skin
-    ours, theirs = lowpass(fine.square(), WINDOW * crop_px).clamp(min=0).split(1, 1)
+    fine = _fine(result, target, skin, PAINTED_BAND * crop_px)
+    ours, theirs = lowpass(fine.square(), WINDOW * crop_px).split(1, 1)
     share = (1 - PAINTED_LOUDEST * (theirs / ours.clamp(min=1e-9)).sqrt()).clamp(0, 1)
     return result - detail[:, None, None, None] * share * fine[:, :1]
 
@@ -144,9 +142,7 @@ def transfer_detail(
 
     `crop_px` is the side of a crop pixel in pixels of the photo. `detail` scales what is added, face by face.
     """
-    lumas = torch.cat([luma(result), luma(target)], 1)
-    fine = (lumas - lowpass(lumas, (BAND * crop_px).clamp(min=0.3))) * skin
-    ours, theirs = fine.split(1, 1)
+    ours, theirs = _fine(result, target, skin, (BAND * crop_px).clamp(min=0.3)).split(1, 1)
     limit = LIMIT * (
         theirs.abs().sum((2, 3), keepdim=True) / skin.sum((2, 3), keepdim=True).clamp(min=1)
     ).clamp(min=1e-4)
@@ -163,6 +159,17 @@ def transfer_detail(
         + theirs
         * F.interpolate(missing, size=size, mode="bilinear")[:, :, : result.shape[2], : result.shape[3]]
     )
+
+
+def _fine(
+    result: Float[Tensor, "faces 3 h w"],
+    target: Float[Tensor, "faces 3 h w"],
+    skin: Float[Tensor, "faces 1 h w"],
+    width: Float[Tensor, " faces"],
+) -> Float[Tensor, "faces 2 h w"]:
+    """Luma less its Gaussian of `width` px, times `skin`: the result's and the target's."""
+    lumas = torch.cat([luma(result), luma(target)], 1)
+    return (lumas - lowpass(lumas, width)) * skin
 
 
 def detail_weight(crop_px: Float[Tensor, " faces"]) -> Float[Tensor, " faces"]:

@@ -96,11 +96,12 @@ def _finish_patch(
     if detail > 0:
         result = keep_eyes_and_mouth(result, patch.target, patch.mask, points, detail=detail)
         result = close_eyes(result, patch.target, patch.mask, points, away)
-    amount = detail * detail_weight(crop_px(faces))
+    side = crop_px(faces)
+    amount = detail * detail_weight(side)
     if bool((amount > 0).any()):
         skin = patch.mask * (1 - feature_mask(away, OWN, size))
-        result = calm_skin(result, patch.target, skin, crop_px(faces), detail=amount)
-        result = transfer_detail(result, patch.target, skin, crop_px(faces), detail=amount)
+        result = calm_skin(result, patch.target, skin, side, detail=amount)
+        result = transfer_detail(result, patch.target, skin, side, detail=amount)
     else:
         result = soften_features(result, patch.target, patch.mask * feature_masks(away, CRISP, size))
     return apply_tint(result, estimate_tint(faces.crop))

@@ -119,11 +119,10 @@ def device() -> Finding:
     """Where networks run, in which precision, and with which instructions."""
     import torch
 
-    from ..networks.precision import VARIABLE, inference_dtype
+    from ..networks.precision import VARIABLE, cpu_has, inference_dtype
 
     kind = "cuda" if torch.cuda.is_available() else "cpu"
-    able = getattr(torch.cpu, "get_capabilities", dict)()
-    instructions = [flag for flag in CPU_FLAGS if able.get(flag)]
+    instructions = [flag for flag in CPU_FLAGS if cpu_has(flag)]
     precision = str(inference_dtype(torch.device(kind))).removeprefix("torch.")
     chosen = f" (by {VARIABLE})" if os.environ.get(VARIABLE, "auto") not in ("", "auto") else ""
     name = torch.cuda.get_device_name() if kind == "cuda" else f"{torch.get_num_threads()} threads"

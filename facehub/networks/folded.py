@@ -157,16 +157,19 @@ class _Joint(nn.Module):
         return self.second(_pad_window(self.second.read(total), held, fine, side))
 
     def _take_excess(self, total: Tensor, held: Window, side: int) -> None:
-        """From the edges of the window `held`: inside of them there is none."""
+        """From the image's edges that the window `held` touches: elsewhere there is none."""
         rows, columns = (
             [0 if i == 0 else 2 if i == side - 1 else 1 for i in range(*ends)]
             for ends in (held[:2], held[2:])
         )
         excess = self.get_buffer("excess")
-        for row in {0, len(rows) - 1}:
-            total[:, row] -= excess[rows[row]][columns]
-        for column in {0, len(columns) - 1}:
-            total[:, 1:-1, column] -= excess[rows[1:-1], columns[column]]
+        inner = slice(rows[0] != 1, len(rows) - (rows[-1] != 1))
+        for index, row in enumerate(rows):
+            if row != 1:
+                total[:, index] -= excess[row][columns]
+        for index, column in enumerate(columns):
+            if column != 1:
+                total[:, inner, index] -= excess[1, column]
 
     def quantise(self, units: dict[nn.Module, Units], *, into: Units) -> None:
         """Multiply in 8-bit integers, and give levels of `into`. The sum is counted in the second's levels,

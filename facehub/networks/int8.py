@@ -72,6 +72,7 @@ class Int8Convolution(nn.Module):
     ):
         super().__init__()
         self.units, self.into, self.rectified, self.padding = units, into, rectified, padding
+        self.dtype = torch.uint8 if into else float_dtype(torch.int8)
         weight = weight.float()
         self.steps = weight.abs().amax((1, 2, 3)).clamp(min=1e-12) / 127
         whole = (weight / self.steps[:, None, None, None]).round().to(torch.int8)
@@ -85,11 +86,11 @@ class Int8Convolution(nn.Module):
         """Pixels first, channels last."""
         x = x.permute(0, 3, 1, 2)
         levels = x if x.dtype == torch.uint8 else self.units.levels(x)
-        into, dtype = (self.into, torch.uint8) if self.into else (Units(1.0, 0), float_dtype(torch.int8))
+        into = self.into or Units(1.0, 0)
         return torch.ops.onednn.qconv2d_pointwise(
             levels.contiguous(memory_format=torch.channels_last),
             *(self.units.step, self.units.zero, self.packed, self.steps, self.zeros, self.bias),
-            *([1, 1], [self.padding] * 2, [1, 1], 1, into.step, into.zero, dtype),
+            *([1, 1], [self.padding] * 2, [1, 1], 1, into.step, into.zero, self.dtype),
             *("relu" if self.rectified else "none", [], ""),
         ).permute(0, 2, 3, 1)
 

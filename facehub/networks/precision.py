@@ -12,9 +12,6 @@ import torch
 from ..choices import PRECISIONS
 from ..errors import BadSetting
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.int8}
-"""What the words of `PRECISIONS` but auto stand for."""
-
 VARIABLE = "FACEHUB_PRECISION"
 """Environment variable that chooses one of `PRECISIONS`."""
 
@@ -23,22 +20,19 @@ def bf16_pays(device: torch.device) -> bool:
     """Whether the device has instructions for bfloat16."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
-    return _has("avx512_bf16", "amx_bf16")
+    return cpu_has("avx512_bf16") or cpu_has("amx_bf16")
 
 
 def int8_pays(device: torch.device) -> bool:
     """Whether the processor has instructions that multiply and add four 8-bit integers at a time, and torch
     the convolutions that use them."""
     known = hasattr(torch.ops.onednn, "qconv2d_pointwise")
-    return device.type == "cpu" and known and _has("avx512_vnni", "amx_int8")
+    return device.type == "cpu" and known and (cpu_has("avx512_vnni") or cpu_has("amx_int8"))
 
 
-def _has(*instructions: str) -> bool:
-    """Whether the processor has one of them."""
-    able = getattr(
-        torch.cpu, "get_capabilities", dict
-    )()  # since torch 2.11; before, float32 is the safe choice
-    return any(able.get(flag) for flag in instructions)
+def cpu_has(instructions: str) -> bool:
+    """Whether the processor has them, by PyTorch's name. Never before torch 2.11, where float32 is safe."""
+    return bool(getattr(torch.cpu, "get_capabilities", dict)().get(instructions))
 
 
 def float_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -65,7 +59,7 @@ def inference_dtype(device: torch.device, choice: str | None = None) -> torch.dt
             f"(a processor with AVX512_VNNI or AMX is): set {VARIABLE} to auto."
         )
     if choice != "auto":
-        return DTYPES[choice]
+        return getattr(torch, choice)
     if device.type == "cuda":
         return torch.float16
     if int8_pays(device):

@@ -11,14 +11,11 @@ from facehub.networks.generator import Generator
 from facehub.networks.int8 import Int8Conv2d, Int8Convolution, Units
 from facehub.networks.precision import int8_pays
 from facehub.networks.subpixel import SubpixelGenerator
+from tests.facehub.networks.test_precision import psnr
 
 CPU = torch.device("cpu")
 
 pytestmark = pytest.mark.skipif(not int8_pays(CPU), reason="this processor has no instructions for it")
-
-
-def distance_db(one: torch.Tensor, other: torch.Tensor) -> float:
-    return float(-10 * (one.double() - other.double()).square().mean().log10())
 
 
 @pytest.fixture
@@ -84,7 +81,7 @@ def test_a_face_is_float32s(monkeypatch, name, floats):
         made = fast(crop)
         assert made.dtype == torch.float32
         assert float((made - exact(crop)).mean().abs()) < 7e-4
-        assert distance_db(exact(crop).clamp(0, 1), made.clamp(0, 1)) > 45
+        assert psnr(exact(crop).clamp(0, 1), made.clamp(0, 1), peak=1) > 45
 
 
 @pytest.mark.parametrize("network, size", [(Generator, 64), (SubpixelGenerator, 128)])
@@ -93,7 +90,7 @@ def test_networks_that_do_not_ship_are_served_too(network, size):
     generator, crop = network(size), torch.rand(2, 3, size, size)
     with torch.no_grad():
         exact, fast = (for_inference(generator, CPU, dtype)(crop) for dtype in (torch.float32, torch.int8))
-        assert distance_db(exact, fast) > 45
+        assert psnr(exact, fast, peak=1) > 45
 
 
 def test_windows_and_batches_are_the_wholes():
@@ -106,7 +103,7 @@ def test_windows_and_batches_are_the_wholes():
         for window in [(0, size, 0, size // 2), (size // 4, size * 7 // 8, size // 5, size * 4 // 5)]:
             top, bottom, left, right = window
             part = served(crop[:1], window)
-            assert distance_db(part, whole[:1, :, top:bottom, left:right]) > 80
+            assert psnr(part, whole[:1, :, top:bottom, left:right], peak=1) > 80
 
 
 def test_serving_leaves_the_generator_alone():

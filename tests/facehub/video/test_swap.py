@@ -13,66 +13,18 @@ import numpy as np
 import pytest
 import torch
 
-from facehub.blending.alignment import reference_face
 from facehub.checker import check
 from facehub.errors import BadSetting, NoFace, Stopped
 from facehub.marks.origin import Marks, Origin
 from facehub.marks.watermark_detector import detect
-from facehub.networks.generator import Generator
 from facehub.swapper import Swapper
 from facehub.types import Detections
 from facehub.video import pipeline, swap
 from facehub.video.reader import Reader
 from facehub.video.swap import swap_video
-from facehub.video.tracker import Track, Tracked
 from tests import clips
 
-SIZE = (240, 320)
-
-
-class Stripes(Generator):
-    """Paints every face with a dark stripe that blending keeps."""
-
-    def __init__(self):
-        super().__init__(64)
-
-    def forward(self, crop):
-        painted = torch.full_like(crop, 0.9)
-        painted[..., 28:36] = 0
-        return painted
-
-
-class Told:
-    """Stands in for a tracker: a face of 100 px in each frame but those left out; a larger one joins from the
-    frame `second` on."""
-
-    def __init__(self, *, without=(), second: int = 10**6):
-        self.without, self.second, self.index = without, second, -1
-
-    def __call__(self, photo, seconds):
-        self.index += 1
-        if self.index in self.without:
-            return Tracked((), False)
-        tracks = (Track(0, reference_face() * 100 + torch.tensor([20.0, 60.0])),)
-        if self.index >= self.second:
-            tracks = (Track(1, reference_face() * 140 + torch.tensor([160.0, 50.0])), *tracks)
-        return Tracked(tracks, False)
-
-
-@pytest.fixture
-def swapper() -> Swapper:
-    return Swapper(Stripes(), finder=lambda photos: pytest.fail("the tracker looks for faces"))
-
-
-@pytest.fixture
-def frames(astronaut) -> list[torch.Tensor]:
-    return [clips.frame(astronaut, clips.motion((160 + index, 120)), SIZE) for index in range(11)]
-
-
-@pytest.fixture
-def source(tmp_path, frames):
-    (tmp_path / "in").mkdir()
-    return clips.write(tmp_path / "in" / "film.mp4", frames, sound="aac")
+from .stand_ins import SIZE, Stripes, Told
 
 
 def changed(before: list[np.ndarray], after: list[np.ndarray]) -> list[tuple[bool, bool]]:
