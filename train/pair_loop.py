@@ -29,6 +29,7 @@ from .networks.discriminator import PatchDiscriminator, hinge, mean_inside
 from .networks.vgg import VGG19
 from .pair_patches import FinePatches, patch_terms
 from .precision import autocast
+from .shown import as_shown, glimpsed
 
 LAYERS = ("relu1_2", "relu2_2", "relu3_2")
 """VGG-19's layers in the losses of the face's box."""
@@ -175,7 +176,7 @@ def _step(batch: PairBatch, teachers: PairTeachers, run: PairRun) -> dict[str, f
         terms = _face_terms(made, face_box, paired, batch, teachers, config)
         face = made * face_box.mask + face_box.input * (1 - face_box.mask)
         if judged:
-            terms |= _likeness(batch, face, teachers, config)
+            terms |= _likeness(batch, made, face_box, teachers, config)
             verdict = mean_inside(run.judge(face), face_box.mask)
             terms["adversarial"] = -config.adversarial * verdict
         known = face_box.mask * paired[:, None, None, None]
@@ -208,6 +209,8 @@ class _FaceBox:
     """The mask less eyes, brows, nostrils and lips."""
     weight: Float[Tensor, "n 1 h w"]
     """What each pixel counts (pair_losses.inside)."""
+    landmarks: Float[Tensor, "n 68 2"]
+    """In pixels of the box."""
 
     @classmethod
     def of(cls, batch: PairBatch, times: int) -> "_FaceBox":
@@ -215,7 +218,9 @@ class _FaceBox:
         mask, points = F.avg_pool2d(batch.mask, times), (batch.landmarks + 0.5) / times - 0.5
         seen = [shapiro_filter(F.avg_pool2d(photo, times)) for photo in (batch.input, batch.target)]
         skin, weight = pair_losses.skin(mask, points), pair_losses.inside(mask, points)
-        return cls(*map(boxed, (*seen, mask, skin, weight)))
+        top, _, left, _ = window(mask.shape[-1])
+        places = points - points.new_tensor([left, top])
+        return cls(*map(boxed, (*seen, mask, skin, weight)), places)
 
 
 def _painted(generator: HeadedGenerator, batch: PairBatch, config: PairConfig) -> tuple[Tensor, Tensor]:
@@ -255,16 +260,15 @@ def _face_terms(
 
 
 def _likeness(
-    batch: PairBatch, face: Tensor, teachers: PairTeachers, config: PairConfig
+    batch: PairBatch, made: Tensor, box: _FaceBox, teachers: PairTeachers, config: PairConfig
 ) -> dict[str, Tensor]:
     crop = F.adaptive_avg_pool2d(batch.input, 128)
     points = (batch.landmarks + 0.5) * 128 / config.size - 0.5
     top, bottom, left, right = BOX
+    face = as_shown(made.float(), box.input, box.mask, box.landmarks)
     swapped = crop.clone()
-    swapped[:, :, top:bottom, left:right] = F.adaptive_avg_pool2d(face, (bottom - top, right - left)).to(
-        crop.dtype
-    )
-    output = teachers.sface(pair_losses.degraded(swapped).float(), points).float()
+    swapped[:, :, top:bottom, left:right] = F.adaptive_avg_pool2d(face, (bottom - top, right - left))
+    output = teachers.sface(*glimpsed(swapped, points)).float()
     with torch.no_grad():
         photo = teachers.sface(crop, points).float()
     stranger = (batch.kind != RETURN).float()

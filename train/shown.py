@@ -1,0 +1,118 @@
+"""A painted face as its photo will show it, with a gradient: what the losses on likeness look at.
+
+What is coarse in a face's light and colour is the photo's in the end, and so is what is fine in eyes and
+mouth (facehub/blending/finish.py). A face network that sees the painted crop itself is also pleased by hues
+and shades which nobody will see, and a generator answers with those. Not in the paper; docs/results.md has
+both sides measured.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from facehub.blending.colour import match_skin_chroma
+from facehub.blending.eyes import BAND
+from facehub.blending.eyes_and_mouth import (
+    EYE_INSET,
+    EYES,
+    LIP_CHROMA,
+    MOUTH,
+    MOUTH_BAND,
+    MOUTH_INSET,
+    inside_polygon,
+)
+from facehub.blending.features import between_eyes, feature_distances, feature_mask
+from facehub.blending.filters import lowpass, luma
+from facehub.blending.finish import COLOURED
+from facehub.blending.light import match_light
+from facehub.types import Crops
+
+from .data.gallery import MIRROR
+
+TURNED, SCALED, SHIFTED = 0.08, 0.06, 0.03
+"""How far a face network's view of a crop is turned (radians), scaled and shifted (share of the crop), at
+most."""
+
+GRAY = 0.3
+"""How often it sees a crop without colours."""
+
+NOISE = 0.03
+"""Deviation of the noise in what it sees."""
+
+
+def as_shown(
+    painted: Float[Tensor, "n 3 h w"],
+    photo: Float[Tensor, "n 3 h w"],
+    mask: Float[Tensor, "n 1 h w"],
+    landmarks: Float[Tensor, "n 68 2"],
+) -> Float[Tensor, "n 3 h w"]:
+    """Painted faces in the photo's light and colour, with its detail in eyes and mouth, where `mask` is 1;
+    the photo elsewhere. `landmarks` are in pixels of these pictures."""
+    size = (painted.shape[2], painted.shape[3])
+    with torch.no_grad():
+        distances, between = feature_distances(landmarks, size), between_eyes(landmarks)
+        coloured = mask * (1 - feature_mask(distances, COLOURED, size))
+        eyes = sum(_openings(landmarks, part, EYE_INSET * between, size) for part in EYES)
+        mouth = _openings(landmarks, MOUTH, MOUTH_INSET * between, size)
+    shown = match_light(painted, photo, mask, distances, between)
+    shown = match_skin_chroma(shown, photo, coloured, between)
+    missing = photo - shown
+    fine = luma(missing)
+    shown = shown + eyes * (fine - lowpass(fine, BAND * between))
+    low = lowpass(missing, MOUTH_BAND * between)
+    shown = shown + mouth * (missing - low + LIP_CHROMA * (low - luma(low)))
+    return photo + mask * (shown - photo)
+
+
+def _openings(
+    landmarks: Float[Tensor, "n 68 2"],
+    part: tuple[int, ...],
+    inset_px: Float[Tensor, " n"],
+    size: tuple[int, int],
+) -> Float[Tensor, "n 1 h w"]:
+    """How deep each pixel lies inside the outline of a part."""
+    rows, columns = slice(0, size[0]), slice(0, size[1])
+    found = [
+        inside_polygon(points[list(part)], rows, columns, max(1.0, inset))
+        for points, inset in zip(landmarks, inset_px.tolist(), strict=True)
+    ]
+    return torch.cat(found)
+
+
+def glimpsed(crop: Crops, landmarks: Float[Tensor, "n 68 2"]) -> tuple[Crops, Float[Tensor, "n 68 2"]]:
+    """Crops and landmarks as a face network is to see them: with noise, and by chance without colours, at
+    half the resolution, mirrored and in a slightly wrong frame.
+
+    Without this the identity loss is answered with patterns that only the network sees.
+    """
+    crop = crop + NOISE * torch.randn_like(crop)
+    mirrored, gray, coarse = (torch.rand(3) < torch.tensor([0.5, GRAY, 0.5])).tolist()
+    size = crop.shape[-1]
+    if gray:
+        crop = luma(crop).expand_as(crop)
+    if mirrored:
+        crop = crop.flip(3)
+        landmarks = landmarks[:, torch.from_numpy(MIRROR)] * landmarks.new_tensor(
+            [-1, 1]
+        ) + landmarks.new_tensor([size - 1, 0])
+    if coarse:
+        crop = F.interpolate(F.avg_pool2d(crop, 2), scale_factor=2.0, mode="bilinear", align_corners=False)
+    return crop, _moved(landmarks, size)
+
+
+def _moved(landmarks: Float[Tensor, "n 68 2"], size: int) -> Float[Tensor, "n 68 2"]:
+    """Landmarks turned, scaled and shifted at random, each face by itself: a face network stands its square
+    on them."""
+    turn, scale, x, y = (2 * torch.rand(4, len(landmarks), 1) - 1).to(landmarks)
+    angle, factor = TURNED * turn, 1 + SCALED * scale
+    middle = landmarks.mean(1, keepdim=True)
+    away = landmarks - middle
+    turned = torch.stack(
+        [
+            angle.cos() * away[..., 0] - angle.sin() * away[..., 1],
+            angle.sin() * away[..., 0] + angle.cos() * away[..., 1],
+        ],
+        2,
+    )
+    return middle + factor[..., None] * turned + SHIFTED * size * torch.stack([x, y], 2)
