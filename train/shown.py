@@ -93,7 +93,7 @@ def glimpsed(crop: Crops, landmarks: Float[Tensor, "n 68 2"]) -> tuple[Crops, Fl
         crop = luma(crop).expand_as(crop)
     if mirrored:
         crop = crop.flip(3)
-        landmarks = landmarks[:, torch.from_numpy(MIRROR)] * landmarks.new_tensor(
+        landmarks = landmarks[:, MIRROR] * landmarks.new_tensor(
             [-1, 1]
         ) + landmarks.new_tensor([size - 1, 0])
     if coarse:

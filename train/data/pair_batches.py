@@ -20,7 +20,7 @@ from .pairs import (
     moved,
     outline_mask,
     points_in,
-    shown,
+    shown_moved,
 )
 from .portraits import Portrait
 from .relighting import Picture, relit
@@ -94,7 +94,6 @@ class PairSource:
             raise BadSetting(
                 "All faces are covered by glasses, hair or hands: give photos of faces in the open."
             )
-        self.meshes = [Mesh(anchors(face.landmarks), size) for face in self.faces]
         stacks = [np.stack([face.landmarks for face in group]) for group in self.groups]
         self.choices, mass = [], []
         for face in self.faces:
@@ -145,13 +144,16 @@ class PairSource:
         index = int(choose.choice(len(self.faces), p=self.worth))
         face, (candidates, worth) = self.faces[index], self.choices[index][group]
         stranger = self.groups[group][choose.choice(candidates, p=worth)]
-        theirs, own = moved(stranger, self.meshes[index], frame), cut(face, frame, size)
-        points = points_in(face.landmarks, frame, size)
+        share = np.float32(choose.random())
+        shape = stranger.landmarks + share * (face.landmarks - stranger.landmarks)
+        mesh = Mesh(anchors(shape), size)
+        theirs, own = moved(stranger, mesh, frame), moved(face, mesh, frame)
+        points = points_in(shape, frame, size)
         whole = outline_mask(points, size)
-        mask = whole * shown(face, frame, size)
+        mask = whole * shown_moved(face, mesh, frame)
         if len(self.groups[group]) < FEW and choose.random() < MIXED:
             other = self.groups[group][choose.choice(candidates, p=worth)]
-            theirs = mixed(theirs, moved(other, self.meshes[index], frame), whole, points, choose)
+            theirs = mixed(theirs, moved(other, mesh, frame), whole, points, choose)
         sharp, fine = face.width_px >= self.sharp_px, stranger.width_px >= self.sharp_px
         if kind == TARGET:
             return theirs, relit(own, theirs, mask, points), mask, points, kind, sharp, fine

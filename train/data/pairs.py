@@ -77,13 +77,20 @@ def _delaunay(points: Float[np.ndarray, "n 2"], size: int) -> Int[np.ndarray, "t
     return np.array([three for three in found if None not in three])
 
 
-def moved(stranger: Portrait, mesh: Mesh, frame: Frame) -> Picture:
-    """The stranger's photo with its anchors on those of the mesh."""
-    photo_from_unit = stranger.photo_from_unit
-    source = anchors(stranger.landmarks) @ photo_from_unit[:, :2].T + photo_from_unit[:, 2]
+def moved(portrait: Portrait, mesh: Mesh, frame: Frame) -> Picture:
+    """The whole photo with its anchors on those of the mesh."""
+    photo_from_unit = portrait.photo_from_unit
+    source = anchors(portrait.landmarks) @ photo_from_unit[:, :2].T + photo_from_unit[:, 2]
     where = _framed(mesh.place(source.astype(np.float32)), frame, mesh.size, border=cv2.BORDER_REPLICATE)
     edge = cv2.BORDER_REPLICATE
-    return cv2.remap(stranger.read(), where, None, cv2.INTER_LINEAR, borderMode=edge)  # pyright: ignore -- map2 may be None
+    return cv2.remap(portrait.read(), where, None, cv2.INTER_CUBIC, borderMode=edge)  # pyright: ignore -- map2 may be None
+
+
+def shown_moved(portrait: Portrait, mesh: Mesh, frame: Frame) -> Float[np.ndarray, "size size"]:
+    """1 where such a picture shows this face and nothing in front of it."""
+    source = anchors(portrait.landmarks) * portrait.face.shape[0] - 0.5
+    where = _framed(mesh.place(source.astype(np.float32)), frame, mesh.size)
+    return cv2.remap(portrait.face, where, None, cv2.INTER_LINEAR)  # pyright: ignore -- map2 may be None
 
 
 def cut(portrait: Portrait, frame: Frame, size: int) -> Picture:
@@ -92,16 +99,6 @@ def cut(portrait: Portrait, frame: Frame, size: int) -> Picture:
     matrix = portrait.photo_from_unit @ unit_from_pixel @ np.vstack([frame, [0, 0, 1]])
     how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(portrait.read(), matrix, (size, size), flags=how, borderMode=cv2.BORDER_REPLICATE)
-
-
-def shown(portrait: Portrait, frame: Frame, size: int) -> Float[np.ndarray, "size size"]:
-    """1 where a crop shows this face and nothing in front of it."""
-    side = portrait.face.shape[0]
-    scale = side / size
-    matrix = np.array([[scale, 0, scale / 2 - 0.5], [0, scale, scale / 2 - 0.5]]) @ np.vstack(
-        [frame, [0, 0, 1]]
-    )
-    return _framed(portrait.face, matrix, size)
 
 
 def points_in(landmarks: Points, frame: Frame, size: int) -> Points:
