@@ -220,7 +220,8 @@ class _FaceBox:
         skin, weight = pair_losses.skin(mask, points), pair_losses.inside(mask, points)
         top, _, left, _ = window(mask.shape[-1])
         places = points - points.new_tensor([left, top])
-        return cls(*map(boxed, (*seen, mask, skin, weight)), places)
+        crop, target, mask, skin, weight = map(boxed, (*seen, mask, skin, weight))
+        return cls(crop, target, mask, skin, weight, places)
 
 
 def _painted(generator: HeadedGenerator, batch: PairBatch, config: PairConfig) -> tuple[Tensor, Tensor]:
@@ -241,18 +242,18 @@ def _face_terms(
     difference = made - box.target
     colour = pair_losses.chroma(difference)
     terms = {
-        "pixels": config.pixels * _mean(pair_losses.weighted(difference, box.weight), paired),
-        "chroma": config.chroma * _mean(pair_losses.weighted(colour, box.weight), paired),
-        "low": config.low * _mean(pair_losses.low(difference, box.weight), paired),
-        "tone": config.tone * _share(pair_losses.tone(difference, box.skin), 1 - paired),
+        "pixels": config.pixels * pair_losses.mean_of(pair_losses.weighted(difference, box.weight), paired),
+        "chroma": config.chroma * pair_losses.mean_of(pair_losses.weighted(colour, box.weight), paired),
+        "low": config.low * pair_losses.mean_of(pair_losses.low(difference, box.weight), paired),
+        "tone": config.tone * pair_losses.share_of(pair_losses.tone(difference, box.skin), 1 - paired),
         "lattice": config.lattice * pair_losses.lattice(made).mean(),
-        "around": 2 * _share(pair_losses.weighted(difference, 1 - box.mask), 1 - paired),
+        "around": 2 * pair_losses.share_of(pair_losses.weighted(difference, 1 - box.mask), 1 - paired),
     }
     with torch.no_grad():
         wanted = teachers.network(box.target, LAYERS)
         points = teachers.points(box.target.float())
     away = pair_losses.features(teachers.network(made, LAYERS), wanted, box.weight)
-    terms["features"] = config.features * _mean(away, paired)
+    terms["features"] = config.features * pair_losses.mean_of(away, paired)
     apart = losses.eyes_apart(batch.landmarks) * 128 / config.size
     moved = pair_losses.landmarks(teachers.points(made.float()), points, apart)
     terms["landmarks"] = config.landmarks * moved.mean()
@@ -274,7 +275,7 @@ def _likeness(
     stranger = (batch.kind != RETURN).float()
     return {
         "likeness": config.likeness * pair_losses.likeness(output, teachers.face).mean(),
-        "left": config.left * _mean(pair_losses.left(output, photo), stranger),
+        "left": config.left * pair_losses.mean_of(pair_losses.left(output, photo), stranger),
     }
 
 
@@ -292,13 +293,3 @@ def _judge(run: PairRun, tries: list) -> dict[str, Tensor]:
     torch.stack(found).sum().backward()
     run.judging.step()
     return dict(zip(pair_losses.JUDGES, found, strict=False))
-
-
-def _mean(values: Float[Tensor, " n"], marked: Tensor) -> Float[Tensor, ""]:
-    """Over the faces marked."""
-    return (values * marked).sum() / marked.sum().clamp(min=1)
-
-
-def _share(values: Float[Tensor, " n"], marked: Tensor) -> Float[Tensor, ""]:
-    """The same times their share of all, for kinds that are rare."""
-    return (values * marked).mean()

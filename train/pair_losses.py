@@ -10,7 +10,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from facehub.blending.filters import luma
-from facehub.types import Crops
 
 from . import losses
 from .data.relighting import FEATURES
@@ -130,12 +129,11 @@ def left(output: Float[Tensor, "n k"], photo: Float[Tensor, "n k"]) -> Float[Ten
     return losses.identity(output, photo, torch.zeros_like(output[0])) - 1
 
 
-def degraded(crop: Crops) -> Crops:
-    """With noise, and every other time at half the resolution: what a face network is to see through.
+def mean_of(values: Float[Tensor, " n"], marked: Tensor) -> Float[Tensor, ""]:
+    """Over the faces marked."""
+    return (values * marked).sum() / marked.sum().clamp(min=1)
 
-    Without this the identity loss is answered with patterns that only the network sees.
-    """
-    crop = crop + 0.03 * torch.randn_like(crop)
-    if torch.rand(()) < 0.5:
-        crop = F.interpolate(F.avg_pool2d(crop, 2), scale_factor=2.0, mode="bilinear", align_corners=False)
-    return crop
+
+def share_of(values: Float[Tensor, " n"], marked: Tensor) -> Float[Tensor, ""]:
+    """The same times their share of all, for kinds that are rare."""
+    return (values * marked).mean()

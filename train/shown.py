@@ -74,8 +74,8 @@ def _openings(
     """How deep each pixel lies inside the outline of a part."""
     rows, columns = slice(0, size[0]), slice(0, size[1])
     found = [
-        inside_polygon(points[list(part)], rows, columns, max(1.0, inset))
-        for points, inset in zip(landmarks, inset_px.tolist(), strict=True)
+        inside_polygon(points[list(part)], rows, columns, inset)
+        for points, inset in zip(landmarks, inset_px.clamp(min=1), strict=True)
     ]
     return torch.cat(found)
 

@@ -89,7 +89,7 @@ def _opening(
 
 
 def inside_polygon(
-    points: Float[Tensor, "n 2"], rows: slice, columns: slice, inset_px: float
+    points: Float[Tensor, "n 2"], rows: slice, columns: slice, inset_px: Float[Tensor, ""] | float
 ) -> Float[Tensor, "1 1 h w"]:
     """How deep each pixel of a window lies inside a polygon: 0 on its line and outside, 1 from `inset_px` on.
 

@@ -55,12 +55,16 @@ def batch() -> PairBatch:
 TERMS = 17
 """Losses of a step on pairs; each is read once, for the log."""
 
+WIDTHS = 5
+"""Gaussians by which a painted face is shown in its photo's light, colours, eyes and mouth."""
+
 
 def test_a_step_on_pairs(gpu, monkeypatch):
     monkeypatch.setattr("train.pair_patches.patch_corners", lambda *_: [(i // 2, 8, 8) for i in range(4)])
     teachers = PairTeachers(frozen(VGG19()), frozen(LandmarkNet()), Recogniser(), cuda(3))
     paired = run(gpu)
-    with answered({"pair_loop._step": [1.0] * TERMS}):
+    widths = {"filters.lowpass": [2.0] * WIDTHS, "filters.gaussian": [1.6] * WIDTHS}
+    with answered({"pair_loop._step": [1.0] * TERMS, **widths}):
         told = pair_loop._step(batch(), teachers, paired)
     assert {"pixels", "likeness", "adversarial", "fine adversarial", "judge", "fine judge"} <= told.keys()
     assert all(weight.grad.device.type == gpu.type for weight in paired.generator.parameters())

@@ -19,7 +19,7 @@ from train.data.pairs import (
     moved,
     outline_mask,
     points_in,
-    shown,
+    shown_moved,
 )
 from train.data.portraits import Portrait
 
@@ -78,7 +78,18 @@ def test_frames_move_points_with_pictures():
     points = points_in(one.landmarks, frame, SIZE)
     back = points @ frame[:, :2].T + frame[:, 2]
     assert np.allclose(back, one.landmarks * SIZE - 0.5, atol=1e-3)
-    assert shown(one, STRAIGHT, SIZE)[4:-4, 4:-4].min() == 1
+
+
+def test_what_covers_the_face_moves_with_the_photo():
+    """Half of a face is covered; on landmarks that lie further right so does the border."""
+    one = face(5)
+    one.face[:, 64:] = 0
+    places = one.landmarks + np.float32([0.08, 0])
+    uncovered = shown_moved(one, Mesh(anchors(places), SIZE), STRAIGHT)
+    x, y = ((places[30] * SIZE) - 0.5).round().astype(int)  # tip of the nose
+    assert uncovered[y, x - 6] == 1 and uncovered[y, x + 6] == 0
+    straight = shown_moved(one, Mesh(anchors(one.landmarks), SIZE), STRAIGHT)
+    assert np.array_equal(straight[y] > 0.5, np.arange(SIZE) < SIZE // 2)
 
 
 def test_the_outline_is_the_masks():
@@ -112,6 +123,29 @@ def test_batches_are_told_by_seed_and_step():
     assert torch.equal(one.input, again.input) and not torch.equal(one.input, next_one.input)
     assert one.input.shape == (4, 3, SIZE, SIZE) and one.mask.shape == (4, 1, SIZE, SIZE)
     assert one.landmarks.shape == (4, 68, 2) and one.landmarks.min() > 0 and one.landmarks.max() < SIZE
+
+
+def test_inputs_have_all_shapes_between_the_strangers_and_the_identitys():
+    one, other = face(30, spread=0.01), face(31, spread=0.01)
+    pairs = PairSource([one], [other], size=SIZE, shares=(1.0, 0.0, 0.0), sharp_px=185.0)
+    shares = []
+    for seed in range(40):
+        *_, points, _, _, _ = pairs._one(np.random.default_rng(seed))
+        sides = [(side.landmarks, other.landmarks) for side in pairs.faces]
+        shares.append(min(_share_between(points, *side) for side in sides)[1])
+    assert min(shares) < 0.15 and max(shares) > 0.85
+
+
+def _share_between(points, own, others) -> tuple[float, float]:
+    """How far `points` are from the nearest shape between two, in any frame, and that shape's share of
+    `own`."""
+    flat = np.concatenate([points, np.ones((68, 1))], 1)
+    found = []
+    for share in np.linspace(0, 1, 21):
+        shape = others + share * (own - others)
+        fit, *_ = np.linalg.lstsq(flat, shape, rcond=None)
+        found.append((float(np.abs(flat @ fit - shape).mean()), float(share)))
+    return min(found)
 
 
 @pytest.mark.parametrize("kind", [TARGET, RETURN, NATURAL])
