@@ -1,11 +1,11 @@
-"""Pairs with real targets: a stranger's photo brought onto the landmarks of one of the identity's photos.
+"""Pairs with real targets: a stranger's photo and one of the identity's, on the same landmarks.
 
-The only sharp truth about a face are photos of it. A stranger's whole photo is moved piecewise affinely (68
-landmarks, the forehead's arch, the crop's border) so that its landmarks fall on those of one of the
-identity's photos: a natural input with a pose and an expression for which the identity's true face is known.
-The target is the same picture with that face in it in the stranger's light (relighting.py): light and skin
-tone come from the input, detail from the identity. DreamID (Ye et al. 2025, https://arxiv.org/abs/2504.14509)
-trains on triplets of the same intent that a swapping network made.
+The only sharp truth about a face are photos of it. A stranger's whole photo, and one of the identity's whose
+landmarks are near, are moved piecewise affinely (68 landmarks, the forehead's arch, the crop's border) onto
+landmarks between theirs: a natural input with a pose and an expression for which the identity's true face is
+known. The target is the same picture with that face in it in the stranger's light (relighting.py): light and
+skin tone come from the input, detail from the identity. DreamID (Ye et al. 2025,
+https://arxiv.org/abs/2504.14509) trains on triplets of the same intent that a swapping network made.
 """
 
 import cv2
