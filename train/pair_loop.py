@@ -25,13 +25,13 @@ from .config import PairConfig
 from .data.face_box import BOX, boxed, window
 from .data.pair_batches import NATURAL, RETURN, PairBatch, PairSource
 from .landmarks import LandmarkNet
-from .networks.discriminator import PatchDiscriminator, hinge, mean_inside
+from .networks.discriminator import FEATURES, FeatureDiscriminator, PatchDiscriminator, hinge, mean_inside
 from .networks.vgg import VGG19
 from .pair_patches import FinePatches, patch_terms
 from .precision import autocast
 from .shown import as_shown, glimpsed
 
-LAYERS = ("relu1_2", "relu2_2", "relu3_2")
+LAYERS = tuple(FEATURES)
 """VGG-19's layers in the losses of the face's box."""
 
 
@@ -72,7 +72,7 @@ class PairRun:
     step: int = 0
     average: HeadedGenerator = field(init=False)
     """Moving average of the weights: what ships."""
-    judge: PatchDiscriminator = field(init=False)
+    judge: FeatureDiscriminator = field(init=False)
     """Discriminator of the face at twice the base's resolution."""
     fine_judge: PatchDiscriminator | None = field(init=False)
     """Discriminator of patches at four times the base's resolution; None where the network does not paint
@@ -84,7 +84,7 @@ class PairRun:
         config, fine = self.config, isinstance(self.generator, SubpixelGenerator)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            self.judge = self._ready(PatchDiscriminator())
+            self.judge = self._ready(FeatureDiscriminator())
             self.fine_judge = self._ready(PatchDiscriminator(32, detail_only=True)) if fine else None
         self.generator = self._ready(self.generator)
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
@@ -100,7 +100,7 @@ class PairRun:
         return module.to(self.device).to(memory_format=torch.channels_last).train()
 
     @property
-    def judges(self) -> list[PatchDiscriminator]:
+    def judges(self) -> list[nn.Module]:
         return [judge for judge in (self.judge, self.fine_judge) if judge is not None]
 
     @classmethod
@@ -174,20 +174,24 @@ def _step(batch: PairBatch, teachers: PairTeachers, run: PairRun) -> dict[str, f
     with autocast(run.device):
         made, passed = _painted(run.generator, batch, config)
         terms = _face_terms(made, face_box, paired, batch, teachers, config)
-        face = made * face_box.mask + face_box.input * (1 - face_box.mask)
+        seen, wanted = _seen(made, face_box, teachers)
+        away = pair_losses.features(seen, wanted, face_box.weight)
+        terms["features"] = config.features * pair_losses.mean_of(away, paired)
         if judged:
             terms |= _likeness(batch, made, face_box, teachers, config)
-            verdict = mean_inside(run.judge(face), face_box.mask)
+            verdict = mean_inside(run.judge(seen), face_box.mask)
             terms["adversarial"] = -config.adversarial * verdict
         known = face_box.mask * paired[:, None, None, None]
-        tries = [(run.judge, (face_box.target, known), (face, face_box.mask))]
+        painted = {name: found.detach() for name, found in seen.items()}
+        tries = [(run.judge, (wanted, known), (painted, face_box.mask))]
         if run.fine_judge is not None:
             patches = FinePatches.painted(run.generator, made, passed, batch, config)  # pyright: ignore[reportArgumentType]
             terms |= patch_terms(patches, teachers.network, config)
             if judged:
-                seen = mean_inside(run.fine_judge(patches.shown), patches.known)
-                terms["fine adversarial"] = -config.fine_adversarial * seen
-            tries.append((run.fine_judge, (patches.real, patches.known), (patches.shown, patches.known)))
+                verdict = mean_inside(run.fine_judge(patches.shown), patches.known)
+                terms["fine adversarial"] = -config.fine_adversarial * verdict
+            shown = patches.shown.detach()
+            tries.append((run.fine_judge, (patches.real, patches.known), (shown, patches.known)))
         loss = torch.stack([term.float() for term in terms.values()]).sum()
     run.painting.zero_grad()
     loss.backward()
@@ -231,6 +235,15 @@ def _painted(generator: HeadedGenerator, batch: PairBatch, config: PairConfig) -
     return doubled(generator.head, generator.seen, crop, window(side))
 
 
+def _seen(
+    made: Tensor, box: _FaceBox, teachers: PairTeachers
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """VGG-19's features of the painted face in its photo, and of the target."""
+    with torch.no_grad():
+        wanted = teachers.network(box.target, LAYERS)
+    return teachers.network(made * box.mask + box.input * (1 - box.mask), LAYERS), wanted
+
+
 def _face_terms(
     made: Tensor,
     box: _FaceBox,
@@ -250,10 +263,7 @@ def _face_terms(
         "around": 2 * pair_losses.share_of(pair_losses.weighted(difference, 1 - box.mask), 1 - paired),
     }
     with torch.no_grad():
-        wanted = teachers.network(box.target, LAYERS)
         points = teachers.points(box.target.float())
-    away = pair_losses.features(teachers.network(made, LAYERS), wanted, box.weight)
-    terms["features"] = config.features * pair_losses.mean_of(away, paired)
     apart = losses.eyes_apart(batch.landmarks) * 128 / config.size
     moved = pair_losses.landmarks(teachers.points(made.float()), points, apart)
     terms["landmarks"] = config.landmarks * moved.mean()
@@ -282,11 +292,12 @@ def _likeness(
 def _judge(run: PairRun, tries: list) -> dict[str, Tensor]:
     """A step of the discriminators.
 
-    `tries`: for each discriminator real and made pictures, each with the mask inside which it judges.
+    `tries`: for each discriminator what it sees of real and made pictures, each with the mask inside which it
+    judges.
     """
     with autocast(run.device):
         found = [
-            hinge(judge(real), judge(made.detach()), real_mask, made_mask)
+            hinge(judge(real), judge(made), real_mask, made_mask)
             for judge, (real, real_mask), (made, made_mask) in tries
         ]
     run.judging.zero_grad()

@@ -14,7 +14,7 @@ from train import losses, objectives, pair_loop, pair_losses
 from train.data.pair_batches import PairBatch
 from train.landmarks import LandmarkNet
 from train.lighting import Lighting
-from train.networks.discriminator import PatchDiscriminator
+from train.networks.discriminator import FeatureDiscriminator, PatchDiscriminator
 from train.networks.vgg import STYLE, VGG19
 from train.objectives import Teachers
 from train.pair_loop import HEADS, PairRun, PairTeachers
@@ -38,7 +38,7 @@ def run(gpu: torch.device) -> PairRun:
     made = object.__new__(PairRun)
     made.config, made.device, made.step = CONFIG, gpu, CONFIG.warm_up
     made.generator = on_cuda(HEADS[CONFIG.times](CONFIG.size), learns=True)
-    made.judge = on_cuda(PatchDiscriminator(), learns=True)
+    made.judge = on_cuda(FeatureDiscriminator(), learns=True)
     made.fine_judge = on_cuda(PatchDiscriminator(32, detail_only=True), learns=True)
     made.painting = torch.optim.Adam(made.generator.parameters())
     made.judging = torch.optim.Adam([w for judge in made.judges for w in judge.parameters()])

@@ -1,10 +1,10 @@
-"""What tells painted patches from photographed ones: a patch discriminator that sees the picture's detail by
-itself.
+"""What tells painted faces from photographed ones.
 
-PatchGAN (Isola et al., CVPR 2017, https://arxiv.org/abs/1611.07004) with spectral normalisation (Miyato et
-al., ICLR 2018) and the hinge loss (Lim and Ye 2017). Beside the picture it is given a multiple of its
-high-pass: blur is plain to see from the first step on, and colours, which the pixel losses settle, count for
-less.
+The face is judged by its VGG-19 features (Sauer et al. 2021, Projected GANs, https://arxiv.org/abs/2111.01007):
+a network that already sees edges, hair and eyes can tell in some dozen steps, where one that begins from
+pixels had not learned anything in a thousand. Patches of larger faces are judged by a patch discriminator
+(Isola et al., CVPR 2017, https://arxiv.org/abs/1611.07004) that sees a multiple of the luma's high-pass.
+Both have spectral normalisation (Miyato et al., ICLR 2018) and the hinge loss (Lim and Ye 2017).
 """
 
 import torch
@@ -13,6 +13,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from facehub.blending.filters import luma
+
+FEATURES = {"relu1_2": (64, 2), "relu2_2": (128, 1), "relu3_2": (256, 0)}
+"""VGG-19's layers that a `FeatureDiscriminator` sees: their channels, and how often each is halved until all
+have the last one's size."""
 
 HIGH_PASS_GAIN = 6.0
 """By how much the high-pass is multiplied. With 16, and verdicts that reach the hinge in few steps, the
@@ -39,20 +43,37 @@ class PatchDiscriminator(nn.Module):
         return self.layers(torch.cat([picture * 2 - 1, HIGH_PASS_GAIN * high_pass(picture)], 1))
 
 
+class FeatureDiscriminator(nn.Module):
+    """VGG-19's features of pictures -> one verdict for each place and layer, positive for photographed."""
+
+    def __init__(self, channels: int = 48):
+        super().__init__()
+        norm = nn.utils.spectral_norm
+        self.heads = nn.ModuleDict()
+        for name, (entering, halvings) in FEATURES.items():
+            layers: list[nn.Module] = [norm(nn.Conv2d(entering, channels, 1)), nn.LeakyReLU(0.2)]
+            for _ in range(halvings):
+                layers += [norm(nn.Conv2d(channels, channels, 4, 2, 1)), nn.LeakyReLU(0.2)]
+            self.heads[name] = nn.Sequential(*layers, norm(nn.Conv2d(channels, 1, 3, 1, 1)))
+
+    def forward(self, found: dict[str, Tensor]) -> Float[Tensor, "n layers y x"]:
+        return torch.cat([head(found[name]) for name, head in self.heads.items()], 1)
+
+
 def high_pass(picture: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
     """The picture less its 5 x 5 mean."""
     return picture - F.avg_pool2d(F.pad(picture, (2, 2, 2, 2), mode="replicate"), 5, 1)
 
 
-def mean_inside(verdict: Float[Tensor, "n 1 y x"], mask: Float[Tensor, "n 1 h w"]) -> Float[Tensor, ""]:
+def mean_inside(verdict: Float[Tensor, "n k y x"], mask: Float[Tensor, "n 1 h w"]) -> Float[Tensor, ""]:
     """The mean of what lies in the masks of all faces."""
     weight = F.adaptive_avg_pool2d(mask.float(), (verdict.shape[-2], verdict.shape[-1]))
-    return (verdict.float() * weight).sum() / weight.sum().clamp(min=1)
+    return (verdict.float().mean(1, keepdim=True) * weight).sum() / weight.sum().clamp(min=1)
 
 
 def hinge(
-    real: Float[Tensor, "n 1 y x"],
-    made: Float[Tensor, "m 1 y x"],
+    real: Float[Tensor, "n k y x"],
+    made: Float[Tensor, "m k y x"],
     real_mask: Float[Tensor, "n 1 h w"],
     made_mask: Float[Tensor, "m 1 h w"],
 ) -> Float[Tensor, ""]:
