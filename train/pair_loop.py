@@ -18,15 +18,16 @@ from torch import Tensor, nn
 from facehub.errors import BadSetting
 from facehub.identity.weights import AnyGenerator
 from facehub.networks.double import DoubleGenerator, DoubleHead, begin_larger
-from facehub.networks.subpixel import HeadedGenerator, SubpixelGenerator, doubled, shapiro_filter
+from facehub.networks.subpixel import HeadedGenerator, SubpixelGenerator, doubled
 
 from . import losses, pair_losses
 from .config import PairConfig
-from .data.face_box import BOX, boxed, window
+from .data.face_box import BOX, window
 from .data.pair_batches import NATURAL, RETURN, PairBatch, PairSource
 from .landmarks import LandmarkNet
 from .networks.discriminator import FEATURES, FeatureDiscriminator, PatchDiscriminator, hinge, mean_inside
 from .networks.vgg import VGG19
+from .pair_box import FaceBox
 from .pair_patches import FinePatches, patch_terms
 from .precision import autocast
 from .shown import as_shown, glimpsed
@@ -170,7 +171,7 @@ def _step(batch: PairBatch, teachers: PairTeachers, run: PairRun) -> dict[str, f
     config = run.config
     judged = run.step >= config.warm_up
     paired = (batch.kind != NATURAL).float()
-    face_box = _FaceBox.of(batch, config.times // 2)
+    face_box = FaceBox.of(batch, config.times // 2)
     with autocast(run.device):
         made, passed = _painted(run.generator, batch, config)
         terms = _face_terms(made, face_box, paired, batch, teachers, config)
@@ -183,7 +184,7 @@ def _step(batch: PairBatch, teachers: PairTeachers, run: PairRun) -> dict[str, f
             terms["adversarial"] = -config.adversarial * verdict
         known = face_box.mask * paired[:, None, None, None]
         painted = {name: found.detach() for name, found in seen.items()}
-        tries = [(run.judge, (wanted, known), (painted, face_box.mask))]
+        tries: list[tuple] = [(run.judge, (wanted, known), (painted, face_box.mask))]
         if run.fine_judge is not None:
             patches = FinePatches.painted(run.generator, made, passed, batch, config)  # pyright: ignore[reportArgumentType]
             terms |= patch_terms(patches, teachers.network, config)
@@ -202,32 +203,6 @@ def _step(batch: PairBatch, teachers: PairTeachers, run: PairRun) -> dict[str, f
     return {name: float(term.detach()) for name, term in terms.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class _FaceBox:
-    """The face's box of a batch at twice the base's resolution; photos low-passed like a head's pictures."""
-
-    input: Float[Tensor, "n 3 h w"]
-    target: Float[Tensor, "n 3 h w"]
-    mask: Float[Tensor, "n 1 h w"]
-    skin: Float[Tensor, "n 1 h w"]
-    """The mask less eyes, brows, nostrils and lips."""
-    weight: Float[Tensor, "n 1 h w"]
-    """What each pixel counts (pair_losses.inside)."""
-    landmarks: Float[Tensor, "n 68 2"]
-    """In pixels of the box."""
-
-    @classmethod
-    def of(cls, batch: PairBatch, times: int) -> "_FaceBox":
-        """`times`: how many times larger the batch's crops are."""
-        mask, points = F.avg_pool2d(batch.mask, times), (batch.landmarks + 0.5) / times - 0.5
-        seen = [shapiro_filter(F.avg_pool2d(photo, times)) for photo in (batch.input, batch.target)]
-        skin, weight = pair_losses.skin(mask, points), pair_losses.inside(mask, points)
-        top, _, left, _ = window(mask.shape[-1])
-        places = points - points.new_tensor([left, top])
-        crop, target, mask, skin, weight = map(boxed, (*seen, mask, skin, weight))
-        return cls(crop, target, mask, skin, weight, places)
-
-
 def _painted(generator: HeadedGenerator, batch: PairBatch, config: PairConfig) -> tuple[Tensor, Tensor]:
     """The face's box at twice the base's resolution, and features to go on from."""
     side = config.size * 2 // config.times
@@ -236,7 +211,7 @@ def _painted(generator: HeadedGenerator, batch: PairBatch, config: PairConfig) -
 
 
 def _seen(
-    made: Tensor, box: _FaceBox, teachers: PairTeachers
+    made: Tensor, box: FaceBox, teachers: PairTeachers
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """VGG-19's features of the painted face in its photo, and of the target."""
     with torch.no_grad():
@@ -246,7 +221,7 @@ def _seen(
 
 def _face_terms(
     made: Tensor,
-    box: _FaceBox,
+    box: FaceBox,
     paired: Tensor,
     batch: PairBatch,
     teachers: PairTeachers,
@@ -271,7 +246,7 @@ def _face_terms(
 
 
 def _likeness(
-    batch: PairBatch, made: Tensor, box: _FaceBox, teachers: PairTeachers, config: PairConfig
+    batch: PairBatch, made: Tensor, box: FaceBox, teachers: PairTeachers, config: PairConfig
 ) -> dict[str, Tensor]:
     crop = F.adaptive_avg_pool2d(batch.input, 128)
     points = (batch.landmarks + 0.5) * 128 / config.size - 0.5

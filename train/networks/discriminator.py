@@ -18,6 +18,10 @@ FEATURES = {"relu1_2": (64, 2), "relu2_2": (128, 1), "relu3_2": (256, 0)}
 """VGG-19's layers that a `FeatureDiscriminator` sees: their channels, and how often each is halved until all
 have the last one's size."""
 
+VERDICT_GAIN = 3.0
+"""By how much its verdicts are multiplied: spectral normalisation leaves them small, and the hinge out of
+reach."""
+
 HIGH_PASS_GAIN = 6.0
 """By how much the high-pass is multiplied. With 16, and verdicts that reach the hinge in few steps, the
 generator answers with combs and grids in place of hair and lips."""
@@ -57,7 +61,7 @@ class FeatureDiscriminator(nn.Module):
             self.heads[name] = nn.Sequential(*layers, norm(nn.Conv2d(channels, 1, 3, 1, 1)))
 
     def forward(self, found: dict[str, Tensor]) -> Float[Tensor, "n layers y x"]:
-        return torch.cat([head(found[name]) for name, head in self.heads.items()], 1)
+        return VERDICT_GAIN * torch.cat([head(found[name]) for name, head in self.heads.items()], 1)
 
 
 def high_pass(picture: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
