@@ -30,7 +30,7 @@ from .networks.vgg import VGG19
 from .pair_box import FaceBox
 from .pair_patches import FinePatches, patch_terms
 from .precision import autocast
-from .shown import as_shown, glimpsed
+from .shown import as_shown, coarsened, glimpsed, shifted
 
 LAYERS = tuple(FEATURES)
 """VGG-19's layers in the losses of the face's box."""
@@ -237,10 +237,11 @@ def _face_terms(
         "lattice": config.lattice * pair_losses.lattice(made).mean(),
         "around": 2 * pair_losses.share_of(pair_losses.weighted(difference, 1 - box.mask), 1 - paired),
     }
+    painted, target = shifted(made.float(), box.target.float())
     with torch.no_grad():
-        points = teachers.points(box.target.float())
+        points = teachers.points(target)
     apart = losses.eyes_apart(batch.landmarks) * 128 / config.size
-    moved = pair_losses.landmarks(teachers.points(made.float()), points, apart)
+    moved = pair_losses.landmarks(teachers.points(coarsened(painted)), points, apart)
     terms["landmarks"] = config.landmarks * moved.mean()
     return terms
 

@@ -107,14 +107,15 @@ def features(
 
 
 LANDMARK_WEIGHTS = torch.ones(68)
-LANDMARK_WEIGHTS[:17], LANDMARK_WEIGHTS[36:60], LANDMARK_WEIGHTS[60:] = 0.5, 2.0, 3.0
+LANDMARK_WEIGHTS[:36], LANDMARK_WEIGHTS[36:60], LANDMARK_WEIGHTS[60:] = 0.5, 2.0, 3.0
+LANDMARK_WEIGHTS[17:27] = 0.25
 
 
 def landmarks(
     output: Float[Tensor, "n 68 2"], photo: Float[Tensor, "n 68 2"], apart: Float[Tensor, " n"]
 ) -> Float[Tensor, " n"]:
-    """How far landmarks moved, in distances of the eyes; eyes, and inner lips most, count more than the
-    jaw."""
+    """How far landmarks moved, in distances of the eyes; eyes, and inner lips most, count more than jaw and
+    nose, and brows least: their shape is the identity's."""
     weight = LANDMARK_WEIGHTS.to(output.device)
     return ((output - photo).norm(dim=2) * weight).sum(1) / weight.sum() / apart
 

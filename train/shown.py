@@ -40,6 +40,9 @@ GRAY = 0.3
 NOISE = 0.03
 """Deviation of the noise in what it sees."""
 
+STEPS_PX = 4
+"""How far a landmark network's view is shifted, at most."""
+
 
 def as_shown(
     painted: Float[Tensor, "n 3 h w"],
@@ -86,8 +89,8 @@ def glimpsed(crop: Crops, landmarks: Float[Tensor, "n 68 2"]) -> tuple[Crops, Fl
 
     Without this the identity loss is answered with patterns that only the network sees.
     """
-    crop = crop + NOISE * torch.randn_like(crop)
-    mirrored, gray, coarse = (torch.rand(3) < torch.tensor([0.5, GRAY, 0.5])).tolist()
+    crop = coarsened(crop)
+    mirrored, gray = (torch.rand(2) < torch.tensor([0.5, GRAY])).tolist()
     size = crop.shape[-1]
     if gray:
         crop = luma(crop).expand_as(crop)
@@ -96,9 +99,22 @@ def glimpsed(crop: Crops, landmarks: Float[Tensor, "n 68 2"]) -> tuple[Crops, Fl
         landmarks = landmarks[:, MIRROR] * landmarks.new_tensor(
             [-1, 1]
         ) + landmarks.new_tensor([size - 1, 0])
-    if coarse:
-        crop = F.interpolate(F.avg_pool2d(crop, 2), scale_factor=2.0, mode="bilinear", align_corners=False)
     return crop, _moved(landmarks, size)
+
+
+def coarsened(picture: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
+    """With noise, and every other time at half the resolution."""
+    picture = picture + NOISE * torch.randn_like(picture)
+    if torch.rand(1) < 0.5:
+        half = F.avg_pool2d(picture, 2)
+        picture = F.interpolate(half, scale_factor=2.0, mode="bilinear", align_corners=False)
+    return picture
+
+
+def shifted(*pictures: Float[Tensor, "n 3 h w"]) -> list[Float[Tensor, "n 3 h w"]]:
+    """Pictures shifted by the same few pixels at random; what leaves at one edge enters at the other."""
+    steps = torch.randint(-STEPS_PX, STEPS_PX + 1, (2,)).tolist()
+    return [picture.roll(steps, (2, 3)) for picture in pictures]
 
 
 def _moved(landmarks: Float[Tensor, "n 68 2"], size: int) -> Float[Tensor, "n 68 2"]:

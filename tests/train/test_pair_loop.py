@@ -18,7 +18,8 @@ from train.data.face_box import boxed
 from train.data.pair_batches import NATURAL, PairBatch, PairSource
 from train.landmarks import LandmarkNet
 from train.networks.vgg import VGG19
-from train.pair_loop import PairRun, PairTeachers, _face_terms, _FaceBox, _painted, fit_pairs
+from train.pair_box import FaceBox
+from train.pair_loop import PairRun, PairTeachers, _face_terms, _painted, fit_pairs
 from train.pair_patches import FinePatches
 
 CPU = torch.device("cpu")
@@ -97,7 +98,7 @@ def test_eyes_keep_their_own_colour_and_skin_the_inputs():
     photo, mask = torch.full((1, 3, 128, 128), 0.6), torch.ones(1, 1, 128, 128)
     kind, no = torch.tensor([NATURAL]), torch.tensor([False])
     seen = PairBatch(photo, photo, mask, landmarks, kind, no, no)
-    box = _FaceBox.of(seen, 1)
+    box = FaceBox.of(seen, 1)
     features = boxed(mask - pair_losses.skin(mask, landmarks))
     for where, least, most in ((features, 0, 1e-6), (1 - features, 0.05, 1)):
         made = box.target - 0.3 * where
@@ -157,7 +158,7 @@ def test_photos_are_compared_without_what_a_head_cannot_paint():
     landmarks, mask = (reference_face() * 128 - 0.5)[None], torch.ones(1, 1, 128, 128)
     no = torch.tensor([False])
     batch = PairBatch(board, board, mask, landmarks, torch.tensor([NATURAL]), no, no)
-    box, generator = _FaceBox.of(batch, 1), SubpixelGenerator(128)
+    box, generator = FaceBox.of(batch, 1), SubpixelGenerator(128)
     with torch.no_grad():
         patches = FinePatches.painted(generator, *_painted(generator, batch, CONFIG), batch, CONFIG)
     for photo in (box.input, box.target, patches.input, patches.target):
