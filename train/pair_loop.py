@@ -86,7 +86,7 @@ class PairRun:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.judge = self._ready(FeatureDiscriminator())
-            self.fine_judge = self._ready(PatchDiscriminator(32, detail_only=True)) if fine else None
+            self.fine_judge = self._ready(PatchDiscriminator()) if fine else None
         self.generator = self._ready(self.generator)
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         groups = [

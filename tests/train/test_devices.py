@@ -39,7 +39,7 @@ def run(gpu: torch.device) -> PairRun:
     made.config, made.device, made.step = CONFIG, gpu, CONFIG.warm_up
     made.generator = on_cuda(HEADS[CONFIG.times](CONFIG.size), learns=True)
     made.judge = on_cuda(FeatureDiscriminator(), learns=True)
-    made.fine_judge = on_cuda(PatchDiscriminator(32, detail_only=True), learns=True)
+    made.fine_judge = on_cuda(PatchDiscriminator(), learns=True)
     made.painting = torch.optim.Adam(made.generator.parameters())
     made.judging = torch.optim.Adam([w for judge in made.judges for w in judge.parameters()])
     return made

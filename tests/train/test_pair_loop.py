@@ -15,11 +15,11 @@ from tests.train.data.test_pairs import face
 from train import pair_losses
 from train.config import PairConfig
 from train.data.face_box import boxed
-from train.data.pair_batches import NATURAL, PairBatch, PairSource
+from train.data.pair_batches import NATURAL, TARGET, PairBatch, PairSource
 from train.landmarks import LandmarkNet
 from train.networks.vgg import VGG19
 from train.pair_box import FaceBox
-from train.pair_loop import PairRun, PairTeachers, _face_terms, _painted, fit_pairs
+from train.pair_loop import PairRun, PairTeachers, _face_terms, _likeness, _painted, fit_pairs
 from train.pair_patches import FinePatches
 
 CPU = torch.device("cpu")
@@ -104,6 +104,24 @@ def test_eyes_keep_their_own_colour_and_skin_the_inputs():
         made = box.target - 0.3 * where
         terms = _face_terms(made, box, torch.zeros(1), seen, teachers(), CONFIG)
         assert least <= terms["tone"] / CONFIG.tone <= most
+
+
+def test_a_hue_that_no_photo_will_show_is_no_likeness():
+    """`Recogniser` knows faces by their colours alone; a line on the nose changes a little, too."""
+    landmarks = (reference_face() * 128 - 0.5)[None]
+    photo, mask = torch.full((1, 3, 128, 128), 0.5), torch.ones(1, 1, 128, 128)
+    seen = PairBatch(photo, photo, mask, landmarks, torch.tensor([TARGET]), *torch.zeros(2, 1, dtype=bool))
+    box = FaceBox.of(seen, 1)
+    red = box.input + torch.tensor([0.25, -0.1, -0.1])[:, None, None]
+    wanted = torch.nn.functional.normalize(torch.tensor([1.0, 0.5, 0.5]), dim=0)
+    known = dataclasses.replace(teachers(), face=wanted)
+    found = []
+    for made in (box.input, red):
+        torch.manual_seed(0)
+        found.append(float(_likeness(seen, made, box, known, CONFIG)["likeness"]) / CONFIG.likeness)
+    plain = 1 - float(torch.nn.functional.normalize(red.mean((0, 2, 3)), dim=0) @ wanted)
+    assert found[0] > 0.04 and plain < 0.01, "in the painted crop the hue would pay"
+    assert found[1] > 0.8 * found[0]
 
 
 def test_eyes_count_more_than_cheeks_and_these_more_than_hair():

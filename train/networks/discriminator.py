@@ -28,23 +28,20 @@ generator answers with combs and grids in place of hair and lips."""
 
 
 class PatchDiscriminator(nn.Module):
-    """Pictures in [0, 1] -> one verdict for each place, positive for photographed."""
+    """Pictures in [0, 1] -> one verdict for each place, positive for photographed. Sees the luma's high-pass
+    alone: the colours of patches are another's."""
 
-    def __init__(self, channels: int = 56, *, detail_only: bool = False):
-        """`detail_only`: sees only the luma's high-pass, for patches whose colours are another's."""
+    def __init__(self, channels: int = 32):
         super().__init__()
-        self.detail_only = detail_only
-        norm, inputs = nn.utils.spectral_norm, 1 if detail_only else 6
-        steps = ((inputs, 1, 4, 2), (channels, 2, 4, 2), (2 * channels, 3, 3, 1))
+        norm = nn.utils.spectral_norm
+        steps = ((1, channels, 4, 2), (channels, 2 * channels, 4, 2), (2 * channels, 3 * channels, 3, 1))
         layers: list[nn.Module] = []
-        for entering, times, side, stride in steps:
-            layers += [norm(nn.Conv2d(entering, times * channels, side, stride, 1)), nn.LeakyReLU(0.2)]
+        for entering, leaving, side, stride in steps:
+            layers += [norm(nn.Conv2d(entering, leaving, side, stride, 1)), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers, norm(nn.Conv2d(3 * channels, 1, 3, 1, 1)))
 
     def forward(self, picture: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 1 y x"]:
-        if self.detail_only:
-            return self.layers(HIGH_PASS_GAIN * high_pass(luma(picture)))
-        return self.layers(torch.cat([picture * 2 - 1, HIGH_PASS_GAIN * high_pass(picture)], 1))
+        return self.layers(HIGH_PASS_GAIN * high_pass(luma(picture)))
 
 
 class FeatureDiscriminator(nn.Module):
