@@ -12,6 +12,9 @@ from . import pair_losses
 from .data.face_box import boxed, window
 from .data.pair_batches import PairBatch
 
+STEEP = 4.0
+"""By how much steeper than the mask's the edge is at which a painted face ends and its photo begins."""
+
 
 @dataclass(frozen=True, slots=True)
 class FaceBox:
@@ -20,6 +23,10 @@ class FaceBox:
     input: Float[Tensor, "n 3 h w"]
     target: Float[Tensor, "n 3 h w"]
     mask: Float[Tensor, "n 1 h w"]
+    """1 where the target shows the identity's face, falling to 0 at its outline: there it is a mixture."""
+    inside: Float[Tensor, "n 1 h w"]
+    """1 wherever the target shows any of it: mixed by `mask`, a painted mixture would be mixed once more, and
+    a network paints brows too dark at their ends to make up for it."""
     skin: Float[Tensor, "n 1 h w"]
     """The mask less eyes, brows, nostrils and lips."""
     weight: Float[Tensor, "n 1 h w"]
@@ -36,4 +43,4 @@ class FaceBox:
         top, _, left, _ = window(mask.shape[-1])
         places = points - points.new_tensor([left, top])
         crop, target, mask, skin, weight = map(boxed, (*seen, mask, skin, weight))
-        return cls(crop, target, mask, skin, weight, places)
+        return cls(crop, target, mask, (STEEP * mask).clamp(max=1), skin, weight, places)

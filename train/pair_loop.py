@@ -216,7 +216,7 @@ def _seen(
     """VGG-19's features of the painted face in its photo, and of the target."""
     with torch.no_grad():
         wanted = teachers.network(box.target, LAYERS)
-    return teachers.network(made * box.mask + box.input * (1 - box.mask), LAYERS), wanted
+    return teachers.network(made * box.inside + box.input * (1 - box.inside), LAYERS), wanted
 
 
 def _face_terms(
@@ -252,7 +252,7 @@ def _likeness(
     crop = F.adaptive_avg_pool2d(batch.input, 128)
     points = (batch.landmarks + 0.5) * 128 / config.size - 0.5
     top, bottom, left, right = BOX
-    face = as_shown(made.float(), box.input, box.mask, box.landmarks)
+    face = as_shown(made.float(), box.input, box.inside, box.landmarks)
     swapped = crop.clone()
     swapped[:, :, top:bottom, left:right] = F.adaptive_avg_pool2d(face, (bottom - top, right - left))
     output = teachers.sface(*glimpsed(swapped, points)).float()
