@@ -131,7 +131,7 @@ def left(output: Float[Tensor, "n k"], photo: Float[Tensor, "n k"]) -> Float[Ten
 
 
 def mean_of(values: Float[Tensor, " n"], marked: Tensor) -> Float[Tensor, ""]:
-    """Over the faces marked."""
+    """The mean over the faces marked."""
     return (values * marked).sum() / marked.sum().clamp(min=1)
 
 

@@ -26,8 +26,8 @@ from .portraits import Portrait
 from .relighting import Picture, relit
 
 TARGET, RETURN, NATURAL = range(3)
-"""Kinds of pair: the identity's face in a stranger's moved photo; a stranger's moved face in the identity's
-photo, which is the target; a stranger's photo as it is, which has no target."""
+"""Kinds of pair: the identity's face in a stranger's photo; a stranger's face in the identity's photo, which
+is the target; a stranger's photo as it is, which has no target."""
 
 CANDIDATES = 400
 """The best matching strangers of each group that a photo of the identity is paired with."""
@@ -144,7 +144,7 @@ class PairSource:
         index = int(choose.choice(len(self.faces), p=self.worth))
         face, (candidates, worth) = self.faces[index], self.choices[index][group]
         stranger = self.groups[group][choose.choice(candidates, p=worth)]
-        share = np.float32(choose.random())
+        share = np.float32(choose.random())  # 0: the stranger's shape, 1: the identity's
         shape = stranger.landmarks + share * (face.landmarks - stranger.landmarks)
         mesh = Mesh(anchors(shape), size)
         theirs, own = moved(stranger, mesh, frame), moved(face, mesh, frame)
