@@ -124,6 +124,30 @@ def test_a_hue_that_no_photo_will_show_is_no_likeness():
     assert found[1] > 0.8 * found[0]
 
 
+def test_where_a_target_is_a_mixture_what_is_painted_is_shown_whole():
+    mask = torch.full((1, 1, 128, 128), 0.5)
+    mask[..., :60] = 0
+    no = torch.tensor([False])
+    seen = PairBatch(mask.expand(1, 3, -1, -1), mask.expand(1, 3, -1, -1), mask, *_reference(), no, no)
+    box = FaceBox.of(seen, 1)
+    assert set(box.inside.unique().tolist()) == {0.0, 1.0} and torch.equal(box.inside > 0, box.mask > 0)
+
+
+def _reference() -> tuple[torch.Tensor, torch.Tensor]:
+    """Landmarks of the reference face in 128 px, and the kind TARGET."""
+    return (reference_face() * 128 - 0.5)[None], torch.tensor([TARGET])
+
+
+def test_brows_may_move_more_than_eyes():
+    landmarks, _ = _reference()
+    found = []
+    for part in (slice(17, 27), slice(36, 46)):
+        moved = landmarks.clone()
+        moved[:, part, 1] += 3
+        found.append(float(pair_losses.landmarks(moved, landmarks, torch.tensor([30.0]))))
+    assert 0 < found[0] < found[1] / 4
+
+
 def test_eyes_count_more_than_cheeks_and_these_more_than_hair():
     mask = torch.zeros(1, 1, 64, 64)
     mask[..., 10:50, 10:50] = 1

@@ -8,7 +8,7 @@ from facehub.blending.filters import luma
 from facehub.blending.masks import hull_mask
 from train import shown
 from train.data.gallery import MIRROR
-from train.shown import as_shown, glimpsed
+from train.shown import as_shown, coarsened, glimpsed, shifted
 
 SIZE = 128
 
@@ -102,3 +102,21 @@ def test_the_seed_decides(landmarks):
         torch.manual_seed(5)
         made.append(glimpsed(crop, points))
     assert torch.equal(made[0][0], made[1][0]) and torch.equal(made[0][1], made[1][1])
+
+
+def test_pictures_are_shifted_alike():
+    torch.manual_seed(0)
+    picture = torch.rand(1, 3, 16, 20)
+    one, other = shifted(picture, 2 * picture)
+    assert torch.equal(2 * one, other)
+    moves = {tuple((shifted(picture)[0] == picture.max()).nonzero()[0].tolist()) for _ in range(60)}
+    assert len(moves) > 20
+
+
+def test_coarse_pictures_keep_what_is_coarse():
+    torch.manual_seed(0)
+    flat = torch.full((1, 3, 32, 32), 0.5)
+    found = [coarsened(flat) for _ in range(20)]
+    assert all((one.mean() - 0.5).abs() < 0.01 and one.shape == flat.shape for one in found)
+    noise = sorted(float(one.std()) for one in found)
+    assert noise[0] < 0.7 * shown.NOISE and noise[-1] > 0.9 * shown.NOISE, "some at half the resolution"
