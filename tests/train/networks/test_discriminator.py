@@ -43,7 +43,7 @@ def taught(judge: torch.nn.Module, seen: Callable, *, sides: int = 24) -> float:
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    return float(loss)
+    return float(loss.detach())
 
 
 def test_patches_are_told_from_blurred_ones_in_a_few_steps():
