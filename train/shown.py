@@ -16,11 +16,11 @@ from facehub.blending.eyes import BAND
 from facehub.blending.eyes_and_mouth import (
     EYE_INSET,
     EYES,
-    LIP_CHROMA,
     MOUTH,
     MOUTH_BAND,
     MOUTH_INSET,
     inside_polygon,
+    keep_mouth,
 )
 from facehub.blending.features import between_eyes, feature_distances, feature_mask
 from facehub.blending.filters import lowpass, luma
@@ -28,7 +28,7 @@ from facehub.blending.finish import COLOURED
 from facehub.blending.light import match_light
 from facehub.types import Crops
 
-from .data.gallery import MIRROR
+from .data.gallery import mirror_points
 
 TURNED, SCALED, SHIFTED = 0.08, 0.06, 0.03
 """How far a face network's view of a crop is turned (radians), scaled and shifted (share of the crop), at
@@ -60,11 +60,9 @@ def as_shown(
         mouth = _openings(landmarks, MOUTH, MOUTH_INSET * between, size)
     shown = match_light(painted, photo, mask, distances, between)
     shown = match_skin_chroma(shown, photo, coloured, between)
-    missing = photo - shown
-    fine = luma(missing)
-    shown = shown + eyes * (fine - lowpass(fine, BAND * between))
-    low = lowpass(missing, MOUTH_BAND * between)
-    shown = shown + mouth * (missing - low + LIP_CHROMA * (low - luma(low)))
+    fine = luma(photo - shown)
+    lips = keep_mouth(shown, photo, MOUTH_BAND * between)
+    shown = shown + eyes * (fine - lowpass(fine, BAND * between)) + mouth * (lips - shown)
     return photo + mask * (shown - photo)
 
 
@@ -95,10 +93,7 @@ def glimpsed(crop: Crops, landmarks: Float[Tensor, "n 68 2"]) -> tuple[Crops, Fl
     if gray:
         crop = luma(crop).expand_as(crop)
     if mirrored:
-        crop = crop.flip(3)
-        landmarks = landmarks[:, MIRROR] * landmarks.new_tensor(
-            [-1, 1]
-        ) + landmarks.new_tensor([size - 1, 0])
+        crop, landmarks = crop.flip(3), mirror_points(landmarks, size)
     return crop, _moved(landmarks, size)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .eyes import BAND, Opening, renew_eyes
 from .features import between_eyes
-from .filters import lowpass, luma
+from .filters import Width, lowpass, luma
 
 EYES = (tuple(range(36, 42)), tuple(range(42, 48)))
 """Landmarks around each eye's opening."""
@@ -63,7 +63,8 @@ def keep_eyes_and_mouth(
         for points, box, inset in zip(parts, boxes, insets, strict=True)
     )
     eyes, mouth = [eye for eye in (right, left) if eye], [one for one in (lips,) if one]
-    renewed = [*renew_eyes([eye for _, eye in eyes]), *(_new_mouth(one) for _, one in mouth)]
+    lips = (keep_mouth(one.painted, one.photo, max(0.5, MOUTH_BAND * one.unit_px)) for _, one in mouth)
+    renewed = [*renew_eyes([eye for _, eye in eyes]), *lips]
     kept = result.clone()
     for (inside, one), new in zip(eyes + mouth, renewed, strict=True):
         kept[inside] = one.painted + detail * one.weight * (new - one.painted)
@@ -114,7 +115,10 @@ def _window(box: list[float], margin: float, size: torch.Size) -> tuple[slice, s
     return rows, columns
 
 
-def _new_mouth(mouth: Opening) -> Float[Tensor, "1 3 h w"]:
-    """The painted mouth below the band, in a colour between the two; the photo's above it."""
-    low = lowpass(mouth.photo - mouth.painted, max(0.5, MOUTH_BAND * mouth.unit_px))
-    return mouth.photo - low + LIP_CHROMA * (low - luma(low))
+def keep_mouth(
+    painted: Float[Tensor, "n 3 h w"], photo: Float[Tensor, "n 3 h w"], band_px: Width
+) -> Float[Tensor, "n 3 h w"]:
+    """The painted mouth below the band, in a colour between the two; the photo's above it. `band_px` is the
+    Gaussian's deviation."""
+    low = lowpass(photo - painted, band_px)
+    return photo - low + LIP_CHROMA * (low - luma(low))

@@ -81,14 +81,16 @@ class Gallery:
     def mirrored(self) -> "Gallery":
         """Every face followed by its mirror image: the reference face is symmetric, so a mirrored crop is a
         crop."""
-        size = self.crop.shape[-1]
-        flipped = self.landmarks[:, MIRROR] * self.landmarks.new_tensor([-1, 1]) + self.landmarks.new_tensor(
-            [size - 1, 0]
-        )
+        flipped = mirror_points(self.landmarks, self.crop.shape[-1])
         return joined([self, replace(self, crop=self.crop.flip(-1), landmarks=flipped)])
 
 
 FIELDS = ("crop", "landmarks", "embedding", "found", "width_px")
+
+
+def mirror_points(landmarks: Float[Tensor, "faces 68 2"], size: int) -> Float[Tensor, "faces 68 2"]:
+    """Landmarks in pixels of a crop of this size, in those of its mirror image."""
+    return landmarks[:, MIRROR] * landmarks.new_tensor([-1, 1]) + landmarks.new_tensor([size - 1, 0])
 
 
 def joined(galleries: list[Gallery]) -> Gallery:

@@ -79,18 +79,24 @@ def _delaunay(points: Float[np.ndarray, "n 2"], size: int) -> Int[np.ndarray, "t
 
 def moved(portrait: Portrait, mesh: Mesh, frame: Frame) -> Picture:
     """The whole photo with its anchors on those of the mesh."""
-    photo_from_unit = portrait.photo_from_unit
-    source = anchors(portrait.landmarks) @ photo_from_unit[:, :2].T + photo_from_unit[:, 2]
-    where = _framed(mesh.place(source.astype(np.float32)), frame, mesh.size, border=cv2.BORDER_REPLICATE)
+    where = _place(portrait, portrait.photo_from_unit, mesh, frame, border=cv2.BORDER_REPLICATE)
     edge = cv2.BORDER_REPLICATE
     return cv2.remap(portrait.read(), where, None, cv2.INTER_CUBIC, borderMode=edge)  # pyright: ignore -- map2 may be None
 
 
 def shown_moved(portrait: Portrait, mesh: Mesh, frame: Frame) -> Float[np.ndarray, "size size"]:
     """1 where such a picture shows this face and nothing in front of it."""
-    source = anchors(portrait.landmarks) * portrait.face.shape[0] - 0.5
-    where = _framed(mesh.place(source.astype(np.float32)), frame, mesh.size)
+    side = portrait.face.shape[0]
+    where = _place(portrait, np.array([[side, 0, -0.5], [0, side, -0.5]], np.float32), mesh, frame)
     return cv2.remap(portrait.face, where, None, cv2.INTER_LINEAR)  # pyright: ignore -- map2 may be None
+
+
+def _place(
+    portrait: Portrait, from_unit: Frame, mesh: Mesh, frame: Frame, *, border: int = cv2.BORDER_CONSTANT
+) -> Float[np.ndarray, "size size 2"]:
+    """Where each pixel of the moved picture lies in one that `from_unit` leads to from units of the crop."""
+    source = anchors(portrait.landmarks) @ from_unit[:, :2].T + from_unit[:, 2]
+    return _framed(mesh.place(source.astype(np.float32)), frame, mesh.size, border=border)
 
 
 def cut(portrait: Portrait, frame: Frame, size: int) -> Picture:
