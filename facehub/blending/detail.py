@@ -1,12 +1,12 @@
 """Detail that the network's crop cannot hold, put back from the photo.
 
 A face of 300 px goes through a crop in which it is 68 px wide: pores and grain are lost, and the new face
-looks pasted. On skin strokes and lattices that the network paints where the photo is smooth are weakened;
-then the photo's own high-pass is added to luma, limited in amplitude (moles and wrinkles stay behind) and in
-energy (what the network drew counts). Eyes, brows, mouth and nostrils are the identity's: there the result
-itself is sharpened, up to about the photo's energy, and never beyond its own neighbourhood's range; on a
-small face, which the crop holds more finely than the photo, it is softened. Not in the paper. The seed is the
-common practice of restoring grain after compositing; limits and measures are ours (docs/results.md).
+looks pasted. On skin the photo's own high-pass is added to luma, limited in amplitude (moles and wrinkles
+stay behind) and in energy (what the network drew counts). Eyes, brows, mouth and nostrils are the
+identity's: there the result itself is sharpened, up to about the photo's energy, and never beyond its own
+neighbourhood's range; on a small face, which the crop holds more finely than the photo, it is softened. Not
+in the paper. The seed is the common practice of restoring grain after compositing; limits and measures are
+ours (docs/results.md).
 """
 
 import torch
@@ -18,13 +18,6 @@ from .filters import gaussian, lowpass, luma, masked_mean
 
 BAND = 1.0
 """Deviation of the Gaussian above which detail is the photo's, in crop pixels."""
-
-PAINTED_BAND = 2.0
-"""Deviation of the Gaussian above which painted skin is to be no louder than the photo's, in crop pixels. The
-lattices that networks paint have periods of four to five."""
-
-PAINTED_LOUDEST = 0.6
-"""How loud painted skin may be there, in units of the photo's."""
 
 LIMIT = 6.0
 """Amplitude at which a detail is cut off (tanh), in units of the skin's mean."""
@@ -54,21 +47,19 @@ def sharpen_features(
     parts: Float[Tensor, "faces parts size size"],
     crop_px: Float[Tensor, " faces"],
     *,
-    power: tuple[float, ...],
     detail: Float[Tensor, " faces"],
 ) -> Float[Tensor, "faces 3 size size"]:
     """Sharpen luma on `parts` (eyes, brows, mouth, nostrils), each to about the photo's energy there, and
     nowhere beyond the range of what is around a pixel.
 
-    `parts` are weights in [0, 1], `crop_px` is the side of a crop pixel in pixels of the photo: a `power` of
-    it, part by part, makes up for the octaves that the crop lacks. `detail` scales what is added, face by
+    `parts` are weights in [0, 1], `crop_px` is the side of a crop pixel in pixels of the photo: so many times
+    louder a part becomes besides, for the octaves that the crop lacks. `detail` scales what is added, face by
     face.
     """
     lumas = torch.cat([luma(painted), luma(crop)], 1)
     bands = lumas - gaussian(lumas, SHARPENED)
     ours, theirs = (_means(band.square(), parts) for band in bands.split(1, 1))
-    lacking = crop_px[:, None].clamp(min=1) ** lumas.new_tensor(power)
-    gain = (theirs / ours.clamp(min=1e-8)).sqrt() * lacking
+    gain = (theirs / ours.clamp(min=1e-8)).sqrt() * crop_px[:, None].clamp(min=1)
     weight = _spread((gain - 1).clamp(0, MOST), parts)
     was = lumas[:, :1]
     side = 2 * RANGE_PX + 1
@@ -111,25 +102,6 @@ def _spread(
     return total / parts.sum(1, keepdim=True).clamp(min=1e-6)
 
 
-def calm_skin(
-    result: Float[Tensor, "faces 3 h w"],
-    target: Float[Tensor, "faces 3 h w"],
-    skin: Float[Tensor, "faces 1 h w"],
-    crop_px: Float[Tensor, " faces"],
-    *,
-    detail: Float[Tensor, " faces"],
-) -> Float[Tensor, "faces 3 h w"]:
-    """Weaken luma's detail on `skin` (weights in [0, 1]) wherever it is louder than `PAINTED_LOUDEST` times
-    the target's.
-
-    `crop_px` is the side of a crop pixel in pixels of the photo. `detail` scales what is taken, face by face.
-    """
-    fine = _fine(result, target, skin, PAINTED_BAND * crop_px)
-    ours, theirs = lowpass(fine.square(), WINDOW * crop_px).split(1, 1)
-    share = (1 - PAINTED_LOUDEST * (theirs / ours.clamp(min=1e-9)).sqrt()).clamp(0, 1)
-    return result - detail[:, None, None, None] * share * fine[:, :1]
-
-
 def transfer_detail(
     result: Float[Tensor, "faces 3 h w"],
     target: Float[Tensor, "faces 3 h w"],
@@ -142,7 +114,8 @@ def transfer_detail(
 
     `crop_px` is the side of a crop pixel in pixels of the photo. `detail` scales what is added, face by face.
     """
-    ours, theirs = _fine(result, target, skin, (BAND * crop_px).clamp(min=0.3)).split(1, 1)
+    lumas = torch.cat([luma(result), luma(target)], 1)
+    ours, theirs = ((lumas - lowpass(lumas, (BAND * crop_px).clamp(min=0.3))) * skin).split(1, 1)
     limit = LIMIT * (
         theirs.abs().sum((2, 3), keepdim=True) / skin.sum((2, 3), keepdim=True).clamp(min=1)
     ).clamp(min=1e-4)
@@ -159,17 +132,6 @@ def transfer_detail(
         + theirs
         * F.interpolate(missing, size=size, mode="bilinear")[:, :, : result.shape[2], : result.shape[3]]
     )
-
-
-def _fine(
-    result: Float[Tensor, "faces 3 h w"],
-    target: Float[Tensor, "faces 3 h w"],
-    skin: Float[Tensor, "faces 1 h w"],
-    width: Float[Tensor, " faces"],
-) -> Float[Tensor, "faces 2 h w"]:
-    """Luma less its Gaussian of `width` px, times `skin`: the result's and the target's."""
-    lumas = torch.cat([luma(result), luma(target)], 1)
-    return (lumas - lowpass(lumas, width)) * skin
 
 
 def detail_weight(crop_px: Float[Tensor, " faces"]) -> Float[Tensor, " faces"]:

@@ -14,7 +14,7 @@ from ..geometry import transform_points
 from ..types import Crops, Faces, Patch
 from .closed_eyes import close_eyes
 from .colour import apply_tint, estimate_tint, match_skin_chroma
-from .detail import calm_skin, detail_weight, sharpen_features, soften_features, transfer_detail
+from .detail import detail_weight, sharpen_features, soften_features, transfer_detail
 from .eyes_and_mouth import keep_eyes_and_mouth
 from .features import between_eyes, feature_distances, feature_mask, feature_masks
 from .light import match_light
@@ -28,10 +28,6 @@ between the eyes.
 CRISP = (0.14, 0.12, 0.11, 0.08)
 """The network's own eyes, brows, mouth and nostrils are made as crisp as the photo's up to here, in the same
 units, each by itself."""
-
-LACKING = (1.0, 0.6, 0.75, 1.0)
-"""Power of the crop pixel's side by which each is sharpened further: painted brows and moustaches are strokes
-sooner than lids and lashes."""
 
 COLOURED = (0.03, 0.0, 0.0, 0.0)
 """Eyes keep the identity's colour up to here, in the same units; lids, brows, lips and nostrils have the
@@ -61,7 +57,7 @@ def _finish_crop(
     size = (painted.shape[2], painted.shape[3])
     distances = feature_distances(points, size)
     parts = faces.mask * feature_masks(distances, CRISP, size)
-    return sharpen_features(painted, faces.crop, parts, crop_px(faces), power=LACKING, detail=amount)
+    return sharpen_features(painted, faces.crop, parts, crop_px(faces), detail=amount)
 
 
 def finish_patch(
@@ -100,7 +96,6 @@ def _finish_patch(
     amount = detail * detail_weight(side)
     if bool((amount > 0).any()):
         skin = patch.mask * (1 - feature_mask(away, OWN, size))
-        result = calm_skin(result, patch.target, skin, side, detail=amount)
         result = transfer_detail(result, patch.target, skin, side, detail=amount)
     else:
         result = soften_features(result, patch.target, patch.mask * feature_masks(away, CRISP, size))

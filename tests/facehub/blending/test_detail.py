@@ -7,8 +7,6 @@ from facehub.blending.detail import (
     BAND,
     LIMIT,
     LOUDEST,
-    PAINTED_LOUDEST,
-    calm_skin,
     detail_weight,
     sharpen_features,
     soften_features,
@@ -97,42 +95,6 @@ def test_wrinkles_wider_than_the_band_stay_behind():
     assert added[0] < 0.2 * added[1]
 
 
-def lattice(amplitude: float, period_px: float) -> torch.Tensor:
-    y, x = torch.arange(96.0)[:, None], torch.arange(80.0)
-    return amplitude * (2 * torch.pi * (x + y) / period_px).sin() * (2 * torch.pi * (x - y) / period_px).sin()
-
-
-def test_a_painted_lattice_is_gone_where_the_photo_is_smooth_and_most_stays_where_it_is_as_loud():
-    """The period is four and a half crop pixels, as networks paint it."""
-    painted = flat() + lattice(0.03, 18.0)
-    calm = calm_skin(painted, flat(), ALL, CROP_PX, detail=FULL)
-    assert rms(fine(calm)) < 0.1 * rms(fine(painted))
-    beside = calm_skin(painted, flat() + lattice(0.03, 18.0).flip(1), ALL, CROP_PX, detail=FULL)
-    inside = (slice(None), slice(None), slice(16, -16), slice(16, -16))
-    share = rms(fine(beside)[inside]) / rms(fine(painted)[inside])
-    assert share == pytest.approx(PAINTED_LOUDEST, abs=0.1)
-    change = beside - painted
-    assert torch.allclose(change[:, 0], change[:, 2], atol=1e-6)
-
-
-def test_what_is_calm_is_left_alone_and_so_are_shapes_wider_than_the_band():
-    loud = flat() + lattice(0.03, 18.0)
-    quiet = flat() + lattice(0.015, 18.0)
-    assert torch.allclose(calm_skin(quiet, loud, ALL, CROP_PX, detail=FULL), quiet, atol=1e-3)
-    wide = flat() + lattice(0.05, 160.0)
-    assert rms(calm_skin(wide, flat(), ALL, CROP_PX, detail=FULL) - wide) < 0.2 * rms(wide - flat())
-
-
-def test_only_skin_is_calmed_and_by_the_detail_that_is_asked_for():
-    painted, skin = flat() + lattice(0.03, 18.0), ALL.clone()
-    skin[..., 40:] = 0
-    calm = calm_skin(painted, flat(), skin, CROP_PX, detail=FULL)
-    assert torch.equal(calm[..., 40:], painted[..., 40:])
-    half, whole = (calm_skin(painted, flat(), ALL, CROP_PX, detail=FULL * a) - painted for a in (0.5, 1.0))
-    assert torch.allclose(half * 2, whole, atol=1e-6)
-    assert torch.equal(calm_skin(painted, flat(), ALL, CROP_PX, detail=NONE), painted)
-
-
 def test_small_faces_have_nothing_to_get():
     assert detail_weight(torch.tensor([0.5, 1.0, 1.5, 2.0, 9.0])).tolist() == [0, 0, 0.5, 1, 1]
 
@@ -142,7 +104,7 @@ def test_sharpening_reaches_for_the_photos_energy_and_rings_nowhere():
     edge[..., 32:] = 0.6
     edge = edge + 0.2
     soft = torch.cat([gaussian(edge[:, i : i + 1], torch.tensor([2.0])) for i in range(3)], 1)
-    made = sharpen_features(soft, edge, torch.ones(1, 1, 64, 64), CROP_PX, power=(1.0,), detail=FULL)
+    made = sharpen_features(soft, edge, torch.ones(1, 1, 64, 64), CROP_PX, detail=FULL)
     assert rms(fine(made)) > 1.3 * rms(fine(soft))
     assert made.min() >= soft.min() - 1e-6 and made.max() <= soft.max() + 1e-6
     assert (made.diff(dim=3) > -1e-6).all()
@@ -151,16 +113,14 @@ def test_sharpening_reaches_for_the_photos_energy_and_rings_nowhere():
 def test_sharpening_leaves_what_is_sharp_and_what_is_no_part():
     torch.manual_seed(0)
     picture, parts = torch.rand(1, 3, 48, 48), torch.ones(1, 1, 48, 48)
-    assert torch.allclose(
-        sharpen_features(picture, picture, parts, FULL, power=(1.0,), detail=FULL), picture, atol=1e-6
-    )
+    assert torch.allclose(sharpen_features(picture, picture, parts, FULL, detail=FULL), picture, atol=1e-6)
     blurred = torch.cat([gaussian(picture[:, i : i + 1], torch.ones(1)) for i in range(3)], 1)
     parts[..., 20:] = 0
-    made = sharpen_features(blurred, picture, parts, CROP_PX, power=(1.0,), detail=FULL)
+    made = sharpen_features(blurred, picture, parts, CROP_PX, detail=FULL)
     assert torch.equal(made[..., 20:], blurred[..., 20:]) and not torch.equal(
         made[..., :20], blurred[..., :20]
     )
-    assert torch.equal(sharpen_features(blurred, picture, parts, CROP_PX, power=(1.0,), detail=NONE), blurred)
+    assert torch.equal(sharpen_features(blurred, picture, parts, CROP_PX, detail=NONE), blurred)
 
 
 def test_each_part_is_sharpened_by_what_it_lacks_itself():
@@ -173,7 +133,7 @@ def test_each_part_is_sharpened_by_what_it_lacks_itself():
     painted[..., :24] = torch.cat([gaussian(photo[:, i : i + 1], torch.ones(1)) for i in range(3)], 1)[
         ..., :24
     ]
-    made = sharpen_features(painted, photo, parts, FULL, power=(1.0, 1.0), detail=FULL)
+    made = sharpen_features(painted, photo, parts, FULL, detail=FULL)
     assert torch.allclose(made[..., 26:], painted[..., 26:], atol=1e-6)
     assert rms(fine(made[..., :20])) > 1.2 * rms(fine(painted[..., :20]))
 
@@ -192,11 +152,11 @@ def test_a_part_with_more_detail_than_the_photo_is_softened_and_no_other():
     assert rms(fine(made)[inner]) / rms(fine(photo)[inner]) == pytest.approx(LOUDEST, rel=0.03)
 
 
-def test_sharpening_makes_up_for_what_the_crop_lacks_by_the_power_of_its_pixel():
+def test_sharpening_makes_up_for_what_the_crop_lacks_by_the_side_of_its_pixel():
     torch.manual_seed(0)
     photo = gaussian(torch.rand(1, 1, 48, 48), 1.0).expand(-1, 3, -1, -1).contiguous()
     none, whole = (
-        sharpen_features(photo, photo, torch.ones(1, 1, 48, 48), CROP_PX, power=(power,), detail=FULL)
-        for power in (0.0, 1.0)
+        sharpen_features(photo, photo, torch.ones(1, 1, 48, 48), side, detail=FULL)
+        for side in (FULL, CROP_PX)
     )
     assert torch.allclose(none, photo, atol=1e-6) and rms(fine(whole)) > 1.2 * rms(fine(photo))

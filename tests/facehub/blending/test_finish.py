@@ -6,9 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from facehub.blending import finish
 from facehub.blending.alignment import reference_landmarks
-from facehub.blending.detail import calm_skin
 from facehub.blending.features import BROWS, MOUTH, feature_distances
 from facehub.blending.filters import gaussian, luma
 from facehub.blending.finish import crop_px, finish_crop
@@ -52,32 +50,6 @@ def test_a_blurring_network_gives_a_cheek_its_grain_back_by_as_much_as_asked_for
     assert none < 0.3 * photo
     assert none < half < whole
     assert 0.4 * photo < whole < 1.1 * photo
-
-
-def test_painted_skin_is_calmed_where_detail_is_asked_for_and_features_are_not(
-    astronaut, finder, monkeypatch
-):
-    asked = []
-
-    def spy(result, target, skin, crop_px, *, detail):
-        asked.append((skin, float(detail)))
-        return calm_skin(result, target, skin, crop_px, detail=detail)
-
-    monkeypatch.setattr(finish, "calm_skin", spy)
-    made = {amount: swapped(astronaut, finder, detail=amount) for amount in (0.0, 0.5, 1.0)}
-    (skin, half), (_, whole) = asked
-    assert whole == 2 * half > 0
-    points = made[1.0].faces.landmarks[0].round().long()
-    [rows], [columns] = (
-        (made[1.0].mask[0, 0] > 0).any(axis).nonzero(as_tuple=True) for axis in (1, 0)
-    )  # the rectangle of the mask and a pixel around it
-    eye, lips, cheek = (
-        float(skin[0, 0, y - int(rows[0]) + 1, x - int(columns[0]) + 1])
-        for x, y in (points[36:42].float().mean(0).long(), points[62], points[[3, 31]].float().mean(0).long())
-    )
-    assert eye == lips == 0 and cheek > 0.5
-    monkeypatch.setattr(finish, "calm_skin", lambda result, target, *_, **__: target)
-    assert not torch.equal(swapped(astronaut, finder).blended, made[1.0].blended)
 
 
 def test_a_face_smaller_than_the_crop_is_left_alone(astronaut, finder):
