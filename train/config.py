@@ -106,9 +106,9 @@ class PairConfig:
     """Weight of VGG-19's relu1_2, relu2_2 and relu3_2."""
     landmarks: float = 12.0
     """Weight of the landmarks' movement."""
-    likeness: float = 3.0
+    likeness: float = 4.0
     """Weight of 1 - cosine to the identity, by SFace."""
-    left: float = 2.0
+    left: float = 3.0
     """Weight of the cosine to the input person above 0.1, by SFace."""
     adversarial: float = 0.5
     """Weight of the discriminator's verdict on the face's box."""

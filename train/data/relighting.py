@@ -26,8 +26,9 @@ CONTRAST, POWER = (0.5, 1.3), 0.6
 """Least and largest ratio of the two faces' brightness on skin, and the power of it by which shading is
 scaled."""
 
-FEATURE_CONTRAST, FEATURE_POWER = (0.5, 3.0), 0.75
-"""The same for eyes, brows, nostrils and lips: a brow is dark on any skin."""
+FEATURE_CONTRAST, FEATURE_POWER = (0.3, 3.5), 1.1
+"""The same for eyes, brows, nostrils and lips. A power of 1 keeps their ratio to skin; brows, irises and
+moustaches are about as dark on any skin, which takes a little more."""
 
 HUES = (0.4, 1.8)
 """Least and largest share of a colour in skin."""

@@ -73,7 +73,7 @@ def test_an_eye_of_a_dark_face_is_as_dark_on_a_pale_one(mask):
     face[eye] = 20
     made = relit(face, flat(200), mask, POINTS)
     middle = POINTS[36:42].mean(0).round().astype(int)
-    assert 80 < made[middle[1], middle[0]].mean() < 140, "a third of skin before, about half of it now"
+    assert 20 < made[middle[1], middle[0]].mean() < 80, "a third of skin before, and no more of it now"
     faint = 200 - 40 * 1.3**0.6
     assert made[middle[1], middle[0]].mean() < faint - 30, "much darker than shading would be"
 
