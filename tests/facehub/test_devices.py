@@ -129,8 +129,8 @@ READS_OF_DETAIL = {
     "finish._finish_crop": [True] * FACES,  # whether the photo is finer than the crop
     "finish._finish_patch": [True] * FACES,
     "finish.own_rectangle": [some, 4, 35, some, 4, 35] * FACES,
-    "filters.lowpass": [2.0] * 6 * FACES,
-    "filters.gaussian": [2.0] * 7 * FACES,
+    "filters.lowpass": [2.0] * 4 * FACES,
+    "filters.gaussian": [2.0] * 5 * FACES,
     "closed_eyes.close_eyes": [True] * FACES,  # whether an eye is
     "eyes_and_mouth.keep_eyes_and_mouth": [EYES_AND_MOUTH] * FACES,
     "detail.transfer_detail": [2.0] * FACES,
