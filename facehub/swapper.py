@@ -11,10 +11,11 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from .blending.alignment import align, blend, visible_window, warp_to_photo
-from .blending.finish import finish_crop, finish_patch
+from .blending.finish import finish_patch
 from .blending.masks import Masker, SegmentationMasker
 from .blending.poisson import clone
 from .blending.registration import register_features
+from .blending.sharpness import match_sharpness
 from .detection.finder import finder_by_name
 from .detection.selection import FaceSelection, select_faces
 from .errors import BadPhoto, BadSetting, FaceHubError
@@ -173,12 +174,13 @@ class Swapper:
         """Warp the new faces into the photos, clone them, match them to the photos and blend them in."""
         photos, clock = one.photos, one.clock
         clock.start()
-        sharp = finish_crop(self._register(crops, one.faces), one.faces, detail=self.detail)
-        patch = warp_to_photo(replace(one.faces, crop=sharp), photos)
+        laid = self._register(crops, one.faces)
+        soft, sharpness = match_sharpness(laid, one.faces.crop, one.faces.mask)
+        patch = warp_to_photo(replace(one.faces, crop=soft), photos)
         clock.lap("place")
         cloned = clone(patch.source, patch.target, patch.mask, patch.colour_source)
         clock.lap("clone")
-        matched = finish_patch(cloned.result, patch, one.faces, detail=self.detail)
+        matched = finish_patch(cloned.result, patch, one.faces, sharpness=sharpness, detail=self.detail)
         clock.lap("detail")
         blended = blend(photos, patch, matched, strength=strength)
         clock.lap("paste")

@@ -210,9 +210,7 @@ def _painted(generator: HeadedGenerator, batch: PairBatch, config: PairConfig) -
     return doubled(generator.head, generator.seen, crop, window(side))
 
 
-def _seen(
-    made: Tensor, box: FaceBox, teachers: PairTeachers
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def _seen(made: Tensor, box: FaceBox, teachers: PairTeachers) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """VGG-19's features of the painted face in its photo, and of the target."""
     with torch.no_grad():
         wanted = teachers.network(box.target, LAYERS)

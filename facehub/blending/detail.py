@@ -4,7 +4,8 @@ A face of 300 px goes through a crop in which it is 68 px wide: pores and grain 
 looks pasted. On skin the photo's own high-pass is added to luma, limited in amplitude (moles and wrinkles
 stay behind) and in energy (what the network drew counts). Eyes, brows, mouth and nostrils are the
 identity's: there the result itself is sharpened, up to about the photo's energy, and never beyond its own
-neighbourhood's range; on a small face, which the crop holds more finely than the photo, it is softened. Not
+neighbourhood's range; on a small face, which the crop holds more finely than the photo, it is softened. All
+of it is done in the photo's pixels: edges that are sharpened in the crop's become steps on a large face. Not
 in the paper. The seed is the common practice of restoring grain after compositing; limits and measures are
 ours (docs/results.md).
 """
@@ -31,8 +32,12 @@ WINDOW = 3.0
 SHARPENED = 1.6
 """Deviation of the Gaussian of the unsharp mask on eyes, brows and mouth, in crop pixels."""
 
-MOST = 4.0
-"""Largest weight of that unsharp mask."""
+LACKING = 1.6
+"""How many times the photo's own a feature's detail becomes in that band, which is wider than what the crop
+lacks: up to a crop pixel both are then alike."""
+
+MOST = 2.0
+"""Largest weight of that unsharp mask: on large faces more of it draws woodcuts."""
 
 LOUDEST = 1.1
 """How many times the photo's own a feature's detail may be, at a pixel of the photo."""
@@ -42,30 +47,39 @@ RANGE_PX = 2
 
 
 def sharpen_features(
-    painted: Float[Tensor, "faces 3 size size"],
-    crop: Float[Tensor, "faces 3 size size"],
-    parts: Float[Tensor, "faces parts size size"],
+    result: Float[Tensor, "faces 3 h w"],
+    target: Float[Tensor, "faces 3 h w"],
+    parts: Float[Tensor, "faces parts h w"],
     crop_px: Float[Tensor, " faces"],
     *,
     detail: Float[Tensor, " faces"],
-) -> Float[Tensor, "faces 3 size size"]:
-    """Sharpen luma on `parts` (eyes, brows, mouth, nostrils), each to about the photo's energy there, and
+) -> Float[Tensor, "faces 3 h w"]:
+    """Sharpen luma on `parts` (eyes, brows, mouth, nostrils), each to about the target's energy there, and
     nowhere beyond the range of what is around a pixel.
 
-    `parts` are weights in [0, 1], `crop_px` is the side of a crop pixel in pixels of the photo: so many times
-    louder a part becomes besides, for the octaves that the crop lacks. `detail` scales what is added, face by
-    face.
+    `parts` are weights in [0, 1], `crop_px` is the side of a crop pixel in pixels of the photo. `detail`
+    scales what is added, face by face.
     """
-    lumas = torch.cat([luma(painted), luma(crop)], 1)
-    bands = lumas - gaussian(lumas, SHARPENED)
+    lumas = torch.cat([luma(result), luma(target)], 1)
+    bands = lumas - lowpass(lumas, SHARPENED * crop_px)
     ours, theirs = (_means(band.square(), parts) for band in bands.split(1, 1))
-    gain = (theirs / ours.clamp(min=1e-8)).sqrt() * crop_px[:, None].clamp(min=1)
+    gain = LACKING * (theirs / ours.clamp(min=1e-8)).sqrt()
     weight = _spread((gain - 1).clamp(0, MOST), parts)
     was = lumas[:, :1]
-    side = 2 * RANGE_PX + 1
-    low, high = -F.max_pool2d(-was, side, 1, RANGE_PX), F.max_pool2d(was, side, 1, RANGE_PX)
+    step = max(1, round(float(crop_px.amin())))
+    low, high = -_highest(-was, step), _highest(was, step)
     change = torch.minimum(torch.maximum(was + weight * bands[:, :1], low), high) - was
-    return painted + detail[:, None, None, None] * parts.amax(1, keepdim=True) * change
+    return result + detail[:, None, None, None] * parts.amax(1, keepdim=True) * change
+
+
+def _highest(x: Float[Tensor, "faces 1 h w"], step: int) -> Float[Tensor, "faces 1 h w"]:
+    """The highest value within `RANGE_PX` steps of about `step` pixels, varying smoothly, and nowhere below
+    `x`."""
+    height, width = x.shape[2:]
+    steps = F.max_pool2d(F.pad(x, (0, -width % step, 0, -height % step), mode="replicate"), step)
+    around = F.max_pool2d(steps, 2 * RANGE_PX + 1, 1, RANGE_PX)
+    smooth = F.interpolate(around, scale_factor=float(step), mode="bilinear")
+    return torch.maximum(smooth[:, :, :height, :width], x)
 
 
 def soften_features(

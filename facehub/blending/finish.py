@@ -1,6 +1,5 @@
-"""What is done to a new face for its photo's sake. Before it is placed: as soft as a blurred photo, or crisp
-features in a sharp one. After it is cloned: the photo's light and skin colour, its light and dark in eyes and
-mouth, its detail on skin, and the one tint of a photo without colours.
+"""What is done to a cloned face for its photo's sake: features as crisp as the photo's, its light and skin
+colour, its light and dark in eyes and mouth, its detail on skin, and the one tint of a photo without colours.
 """
 
 from dataclasses import fields, replace
@@ -10,15 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..geometry import transform_points
-from ..types import Crops, Faces, Patch
+from ..types import Faces, Patch
 from .closed_eyes import close_eyes
 from .colour import apply_tint, estimate_tint, match_skin_chroma
 from .detail import detail_weight, sharpen_features, soften_features, transfer_detail
 from .eyes_and_mouth import keep_eyes_and_mouth
 from .features import between_eyes, feature_distances, feature_mask, feature_masks
 from .light import match_light
-from .sharpness import match_sharpness
 
 OWN = (0.10, 0.09, 0.08, 0.08)
 """Around eyes, brows, mouth and nostrils the photo's detail stays away this far, in units of the distance
@@ -26,8 +23,8 @@ between the eyes.
 """
 
 CRISP = (0.14, 0.12, 0.11, 0.08)
-"""The network's own eyes, brows, mouth and nostrils are made as crisp as the photo's up to here, in the same
-units, each by itself."""
+"""Eyes, brows, mouth and nostrils are made as crisp as the photo's up to here, in the same units, each by
+itself."""
 
 COLOURED = (0.03, 0.0, 0.0, 0.0)
 """Eyes keep the identity's colour up to here, in the same units; lids, brows, lips and nostrils have the
@@ -35,38 +32,19 @@ photo's.
 """
 
 
-def finish_crop(painted: Crops, faces: Faces, *, detail: float = 1.0) -> Crops:
-    """Painted faces no sharper than their photo, with crisp features as far as it is finer than the crop.
-
-    Each face by itself, so that its result does not depend on the others of a batch.
-    """
-    finished = painted.clone()
-    for i in range(len(painted)):
-        finished[i : i + 1] = _finish_crop(painted[i : i + 1], one(faces, i), detail)
-    return finished
-
-
-def _finish_crop(
-    painted: Float[Tensor, "1 3 size size"], faces: Faces, detail: float
-) -> Float[Tensor, "1 3 size size"]:
-    painted, sharpness = match_sharpness(painted, faces.crop, faces.mask)
-    amount = detail * sharpness * detail_weight(crop_px(faces))
-    if not bool((amount > 0).any()):
-        return painted
-    points = transform_points(faces.crop_from_photo, faces.landmarks)
-    size = (painted.shape[2], painted.shape[3])
-    distances = feature_distances(points, size)
-    parts = faces.mask * feature_masks(distances, CRISP, size)
-    return sharpen_features(painted, faces.crop, parts, crop_px(faces), detail=amount)
-
-
 def finish_patch(
-    result: Float[Tensor, "faces 3 h w"], patch: Patch, faces: Faces, *, detail: float = 1.0
+    result: Float[Tensor, "faces 3 h w"],
+    patch: Patch,
+    faces: Faces,
+    *,
+    sharpness: Float[Tensor, " faces"],
+    detail: float = 1.0,
 ) -> Float[Tensor, "faces 3 h w"]:
     """Cloned faces with the photo's light, skin colour and detail; where a photo has one tint, in that tint.
 
-    Each face by itself and within the rectangle of its own mask, so that its result does not depend on the
-    others of a batch.
+    `sharpness`: of the photo beside the painted face, from 0 to 1 (sharpness.py): features are sharpened by
+    so much. Each face by itself and within the rectangle of its own mask, so that its result does not depend
+    on the others of a batch.
     """
     finished = result.clone()
     for i in range(len(result)):
@@ -76,29 +54,37 @@ def finish_patch(
         cut = {name: getattr(patch, name)[inside] for name in planes}
         corner = patch.corner[i : i + 1] + patch.corner.new_tensor([columns.start, rows.start])
         single = replace(one(patch, i), corner=corner, **cut)
-        finished[inside] = _finish_patch(result[inside], single, one(faces, i), detail)
+        finished[inside] = _finish_patch(result[inside], single, one(faces, i), sharpness[i : i + 1], detail)
     return finished
 
 
 def _finish_patch(
-    result: Float[Tensor, "1 3 h w"], patch: Patch, faces: Faces, detail: float
+    result: Float[Tensor, "1 3 h w"],
+    patch: Patch,
+    faces: Faces,
+    sharpness: Float[Tensor, "1"],
+    detail: float,
 ) -> Float[Tensor, "1 3 h w"]:
     points = faces.landmarks - patch.corner[:, None].to(faces.landmarks)
     size = (result.shape[2], result.shape[3])
     away, between = feature_distances(points, size), between_eyes(points)
+    side = crop_px(faces)
+    amount = detail * detail_weight(side)
+    large = bool((amount > 0).any())
+    crisp = patch.mask * feature_masks(away, CRISP, size)
+    if large:
+        result = sharpen_features(result, patch.target, crisp, side, detail=amount * sharpness)
     result = match_light(result, patch.target, patch.mask, away, between)
     coloured = patch.mask * (1 - feature_mask(away, COLOURED, size))
     result = match_skin_chroma(result, patch.target, coloured, between)
     if detail > 0:
         result = keep_eyes_and_mouth(result, patch.target, patch.mask, points, detail=detail)
         result = close_eyes(result, patch.target, patch.mask, points, away)
-    side = crop_px(faces)
-    amount = detail * detail_weight(side)
-    if bool((amount > 0).any()):
+    if large:
         skin = patch.mask * (1 - feature_mask(away, OWN, size))
         result = transfer_detail(result, patch.target, skin, side, detail=amount)
     else:
-        result = soften_features(result, patch.target, patch.mask * feature_masks(away, CRISP, size))
+        result = soften_features(result, patch.target, crisp)
     return apply_tint(result, estimate_tint(faces.crop))
 
 

@@ -35,14 +35,16 @@ def match_sharpness(painted: Crops, crop: Crops, mask: Masks) -> tuple[Crops, Fl
 
     Each face by itself, so that its result does not depend on the others of a batch.
     """
-    bright = luma(painted)
-    theirs, ours = fine_share(luma(crop), mask), fine_share(bright, mask)
-    matched = painted.clone()
-    for i, (wanted, share) in enumerate(torch.stack([theirs / AS_SHARP, ours], 1).tolist()):
+    matched, sharpness = painted.clone(), painted.new_ones(len(painted))
+    for i in range(len(painted)):
+        one = slice(i, i + 1)
+        bright = luma(painted[one])
+        theirs, ours = fine_share(luma(crop[one]), mask[one]), fine_share(bright, mask[one])
+        sharpness[one] = ((theirs / ours.clamp(min=1e-6) - SOFT) / (AS_SHARP - SOFT)).clamp(0, 1)
+        [[wanted, share]] = torch.stack([theirs / AS_SHARP, ours], 1).tolist()
         if wanted < share:
-            one = slice(i, i + 1)
-            matched[one] = gaussian(painted[one], _width(bright[one], mask[one], share, wanted))
-    return matched, ((theirs / ours.clamp(min=1e-6) - SOFT) / (AS_SHARP - SOFT)).clamp(0, 1)
+            matched[one] = gaussian(painted[one], _width(bright, mask[one], share, wanted))
+    return matched, sharpness
 
 
 def fine_share(

@@ -126,13 +126,13 @@ READS_OF_DETAIL = {
     "registration._boxes": [[[4, 5, 30, 9], [0, 0, 0, 0]]],  # what moves in each crop
     "sharpness.match_sharpness": [[[0.5, 1.0]], [[1.0, 1.0]]],  # whether the face is sharper than its photo
     "sharpness._width": [0.8, 0.4],  # by how much, for one that is
-    "finish._finish_crop": [True] * FACES,  # whether the photo is finer than the crop
-    "finish._finish_patch": [True] * FACES,
+    "finish._finish_patch": [True] * FACES,  # whether the photo is finer than the crop
     "finish.own_rectangle": [some, 4, 35, some, 4, 35] * FACES,
-    "filters.lowpass": [2.0] * 4 * FACES,
-    "filters.gaussian": [2.0] * 5 * FACES,
+    "filters.lowpass": [2.0] * 5 * FACES,
+    "filters.gaussian": [2.0] * 6 * FACES,
     "closed_eyes.close_eyes": [True] * FACES,  # whether an eye is
     "eyes_and_mouth.keep_eyes_and_mouth": [EYES_AND_MOUTH] * FACES,
+    "detail.sharpen_features": [2.0] * FACES,
     "detail.transfer_detail": [2.0] * FACES,
     "colour.apply_tint": [True] * FACES,
 }

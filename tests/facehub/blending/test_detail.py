@@ -2,11 +2,14 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from facehub.blending.detail import (
     BAND,
+    LACKING,
     LIMIT,
     LOUDEST,
+    SHARPENED,
     detail_weight,
     sharpen_features,
     soften_features,
@@ -104,7 +107,7 @@ def test_sharpening_reaches_for_the_photos_energy_and_rings_nowhere():
     edge[..., 32:] = 0.6
     edge = edge + 0.2
     soft = torch.cat([gaussian(edge[:, i : i + 1], torch.tensor([2.0])) for i in range(3)], 1)
-    made = sharpen_features(soft, edge, torch.ones(1, 1, 64, 64), CROP_PX, detail=FULL)
+    made = sharpen_features(soft, edge, torch.ones(1, 1, 64, 64), FULL, detail=FULL)
     assert rms(fine(made)) > 1.3 * rms(fine(soft))
     assert made.min() >= soft.min() - 1e-6 and made.max() <= soft.max() + 1e-6
     assert (made.diff(dim=3) > -1e-6).all()
@@ -113,14 +116,15 @@ def test_sharpening_reaches_for_the_photos_energy_and_rings_nowhere():
 def test_sharpening_leaves_what_is_sharp_and_what_is_no_part():
     torch.manual_seed(0)
     picture, parts = torch.rand(1, 3, 48, 48), torch.ones(1, 1, 48, 48)
-    assert torch.allclose(sharpen_features(picture, picture, parts, FULL, detail=FULL), picture, atol=1e-6)
+    loud = 0.5 + LACKING * (picture - 0.5)
+    assert torch.allclose(sharpen_features(loud, picture, parts, FULL, detail=FULL), loud, atol=1e-5)
     blurred = torch.cat([gaussian(picture[:, i : i + 1], torch.ones(1)) for i in range(3)], 1)
     parts[..., 20:] = 0
-    made = sharpen_features(blurred, picture, parts, CROP_PX, detail=FULL)
+    made = sharpen_features(blurred, picture, parts, FULL, detail=FULL)
     assert torch.equal(made[..., 20:], blurred[..., 20:]) and not torch.equal(
         made[..., :20], blurred[..., :20]
     )
-    assert torch.equal(sharpen_features(blurred, picture, parts, CROP_PX, detail=NONE), blurred)
+    assert torch.equal(sharpen_features(blurred, picture, parts, FULL, detail=NONE), blurred)
 
 
 def test_each_part_is_sharpened_by_what_it_lacks_itself():
@@ -129,7 +133,7 @@ def test_each_part_is_sharpened_by_what_it_lacks_itself():
     photo = torch.rand(1, 1, 48, 48).expand(-1, 3, -1, -1).contiguous()
     parts = torch.zeros(1, 2, 48, 48)
     parts[:, 0, :, :22], parts[:, 1, :, 26:] = 1, 1
-    painted = photo.clone()
+    painted = 0.5 + LACKING * (photo - 0.5)
     painted[..., :24] = torch.cat([gaussian(photo[:, i : i + 1], torch.ones(1)) for i in range(3)], 1)[
         ..., :24
     ]
@@ -152,11 +156,35 @@ def test_a_part_with_more_detail_than_the_photo_is_softened_and_no_other():
     assert rms(fine(made)[inner]) / rms(fine(photo)[inner]) == pytest.approx(LOUDEST, rel=0.03)
 
 
-def test_sharpening_makes_up_for_what_the_crop_lacks_by_the_side_of_its_pixel():
+def test_sharpening_reaches_beyond_the_photos_energy_for_what_the_band_lacks():
+    """In its whole band, and on a large face too, where the band is as many times wider."""
     torch.manual_seed(0)
-    photo = gaussian(torch.rand(1, 1, 48, 48), 1.0).expand(-1, 3, -1, -1).contiguous()
-    none, whole = (
-        sharpen_features(photo, photo, torch.ones(1, 1, 48, 48), side, detail=FULL)
-        for side in (FULL, CROP_PX)
+    for side in (1.0, 3.0):
+        noise = torch.rand(1, 1, 144, 144)
+        photo = gaussian(noise, side).expand(-1, 3, -1, -1).contiguous()
+        ones, sides = torch.ones(1, 1, 144, 144), torch.full((1,), side)
+        made = sharpen_features(photo, photo, ones, sides, detail=FULL)
+
+        def band(picture, width=SHARPENED * side):
+            bright = luma(picture)
+            return (bright - gaussian(bright, width))[..., 20:-20, 20:-20]
+
+        assert 1.25 < rms(band(made)) / rms(band(photo)) <= LACKING
+
+
+def test_on_a_large_face_a_sharpened_edge_shows_no_pixels_of_the_crop():
+    """A slanted edge as a crop of a quarter of the side holds it: sharpened in the crop it becomes stairs."""
+    side, height = 4.0, 160
+    y, x = torch.meshgrid(torch.arange(40.0), torch.arange(40.0), indexing="ij")
+    crop = (0.3 + 0.4 * ((x - 20 + 0.25 * (y - 20)) / 1.5).sigmoid()).expand(1, 3, -1, -1)
+    painted = F.interpolate(crop, (height, height), mode="bicubic")
+    sharp = 0.3 + 0.4 * (torch.arange(float(height)) > height / 2).float()
+    photo = sharp.expand(1, 3, height, -1).contiguous()
+    made = sharpen_features(
+        painted, photo, torch.ones(1, 1, height, height), torch.tensor([side]), detail=FULL
     )
-    assert torch.allclose(none, photo, atol=1e-6) and rms(fine(whole)) > 1.2 * rms(fine(photo))
+    inner = luma(made)[0, 0, 40:-40]
+    crossing = (inner < 0.5).sum(1).float()
+    slope = torch.arange(len(crossing)) * -0.25
+    assert rms(fine(made)) > 1.2 * rms(fine(painted))
+    assert (crossing - slope - (crossing - slope).mean()).abs().max() < 1.0
