@@ -32,9 +32,9 @@ WINDOW = 3.0
 SHARPENED = 1.6
 """Deviation of the Gaussian of the unsharp mask on eyes, brows and mouth, in crop pixels."""
 
-LACKING = 1.6
-"""How many times the photo's own a feature's detail becomes in that band, which is wider than what the crop
-lacks: up to a crop pixel both are then alike."""
+FINER = 0.6
+"""Deviation of the Gaussian above which a feature's detail is compared with the photo's, in crop pixels: what
+the crop can hardly hold."""
 
 MOST = 2.0
 """Largest weight of that unsharp mask: on large faces more of it draws woodcuts."""
@@ -54,21 +54,22 @@ def sharpen_features(
     *,
     detail: Float[Tensor, " faces"],
 ) -> Float[Tensor, "faces 3 h w"]:
-    """Sharpen luma on `parts` (eyes, brows, mouth, nostrils), each to about the target's energy there, and
-    nowhere beyond the range of what is around a pixel.
+    """Sharpen luma on `parts` (eyes, brows, mouth, nostrils), each by how much louder the target's detail is
+    there, and nowhere beyond the range of what is around a pixel.
 
     `parts` are weights in [0, 1], `crop_px` is the side of a crop pixel in pixels of the photo. `detail`
     scales what is added, face by face.
     """
     lumas = torch.cat([luma(result), luma(target)], 1)
-    bands = lumas - lowpass(lumas, SHARPENED * crop_px)
-    ours, theirs = (_means(band.square(), parts) for band in bands.split(1, 1))
-    gain = LACKING * (theirs / ours.clamp(min=1e-8)).sqrt()
+    fine = lumas - lowpass(lumas, FINER * crop_px)
+    ours, theirs = (_means(band.square(), parts) for band in fine.split(1, 1))
+    gain = (theirs / ours.clamp(min=1e-8)).sqrt()
     weight = _spread((gain - 1).clamp(0, MOST), parts)
     was = lumas[:, :1]
     step = max(1, round(float(crop_px.amin())))
     low, high = -_highest(-was, step), _highest(was, step)
-    change = torch.minimum(torch.maximum(was + weight * bands[:, :1], low), high) - was
+    sharp = was + weight * (was - lowpass(was, SHARPENED * crop_px))
+    change = torch.minimum(torch.maximum(sharp, low), high) - was
     return result + detail[:, None, None, None] * parts.amax(1, keepdim=True) * change
 
 
