@@ -33,8 +33,9 @@ SHARPENED = 1.6
 """Deviation of the Gaussian of the unsharp mask on eyes, brows and mouth, in crop pixels."""
 
 FINER = 0.6
-"""Deviation of the Gaussian above which a feature's detail is compared with the photo's, in crop pixels: what
-the crop can hardly hold."""
+"""Deviation of the Gaussian above which a crop can hardly hold detail, in crop pixels. There features are
+compared with the photo's, and skin is the photo's alone: what a network paints so fine on dark cheeks before
+a light background are stripes."""
 
 MOST = 2.0
 """Largest weight of that unsharp mask: on large faces more of it draws woodcuts."""
@@ -125,11 +126,15 @@ def transfer_detail(
     *,
     detail: Float[Tensor, " faces"],
 ) -> Float[Tensor, "faces 3 h w"]:
-    """Add the target's detail to luma on `skin` (weights in [0, 1]), where the result has less of it.
+    """Add the target's detail to luma on `skin` (weights in [0, 1]), where the result has less of it, and
+    take away the result's own above `FINER`.
 
-    `crop_px` is the side of a crop pixel in pixels of the photo. `detail` scales what is added, face by face.
+    `crop_px` is the side of a crop pixel in pixels of the photo. `detail` scales both, face by face.
     """
-    lumas = torch.cat([luma(result), luma(target)], 1)
+    bright = luma(result)
+    painted = detail[:, None, None, None] * skin * (bright - lowpass(bright, FINER * crop_px))
+    result = result - painted
+    lumas = torch.cat([bright - painted, luma(target)], 1)
     ours, theirs = ((lumas - lowpass(lumas, (BAND * crop_px).clamp(min=0.3))) * skin).split(1, 1)
     limit = LIMIT * (
         theirs.abs().sum((2, 3), keepdim=True) / skin.sum((2, 3), keepdim=True).clamp(min=1)

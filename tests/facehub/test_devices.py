@@ -128,8 +128,8 @@ READS_OF_DETAIL = {
     "sharpness._width": [0.8, 0.4],  # by how much, for one that is
     "finish._finish_patch": [True] * FACES,  # whether the photo is finer than the crop
     "finish.own_rectangle": [some, 4, 35, some, 4, 35] * FACES,
-    "filters.lowpass": [2.0] * 6 * FACES,
-    "filters.gaussian": [2.0] * 7 * FACES,
+    "filters.lowpass": [2.0] * 7 * FACES,
+    "filters.gaussian": [2.0] * 8 * FACES,
     "closed_eyes.close_eyes": [True] * FACES,  # whether an eye is
     "eyes_and_mouth.keep_eyes_and_mouth": [EYES_AND_MOUTH] * FACES,
     "detail.sharpen_features": [2.0] * FACES,
