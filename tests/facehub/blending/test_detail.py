@@ -184,6 +184,26 @@ def test_a_feature_becomes_as_loud_as_the_photo_in_what_the_crop_can_hardly_hold
         assert before < 0.6 * wanted and 1.3 * before < after < 1.1 * wanted
 
 
+def test_a_face_of_another_size_is_sharpened_alike():
+    torch.manual_seed(0)
+    photo = gaussian(torch.rand(1, 1, 96, 96), 1.0).expand(-1, 3, -1, -1).contiguous()
+    painted = torch.cat([gaussian(photo[:, i : i + 1], 1.2) for i in range(3)], 1)
+    changes = []
+    for times in (1, 3):
+        one, other = (F.interpolate(some, scale_factor=times, mode="bicubic") for some in (painted, photo))
+        parts, side = torch.ones_like(one[:, :1]), torch.full((1,), 2.0 * times)
+        changes.append(rms(sharpen_features(one, other, parts, side, detail=FULL) - one))
+    assert changes[1] == pytest.approx(changes[0], rel=0.2)
+
+
+def test_sharpening_lowers_no_peak():
+    torch.manual_seed(0)
+    painted = flat() + 0.01 * torch.rand(1, 1, 96, 80)
+    painted[..., 50, 41] += 0.2
+    made = sharpen_features(painted, flat() + 0.5 * grain(), ALL, CROP_PX, detail=FULL)
+    assert (made[..., 50, 41] >= painted[..., 50, 41] - 1e-6).all() and not torch.equal(made, painted)
+
+
 def test_on_a_large_face_a_sharpened_edge_shows_no_pixels_of_the_crop():
     """A slanted edge as a crop of a quarter of the side holds it: sharpened in the crop it becomes stairs."""
     side, height = 4.0, 160
