@@ -75,13 +75,12 @@ def sharpen_features(
 
 
 def _highest(x: Float[Tensor, "faces 1 h w"], step: int) -> Float[Tensor, "faces 1 h w"]:
-    """The highest value within `RANGE_PX` steps of about `step` pixels, varying smoothly, and nowhere below
-    `x`."""
+    """The highest value within `RANGE_PX` steps of `step` pixels, varying smoothly; nowhere below `x`,
+    because neighbours are mixed, which have all seen it."""
     height, width = x.shape[2:]
     steps = F.max_pool2d(F.pad(x, (0, -width % step, 0, -height % step), mode="replicate"), step)
     around = F.max_pool2d(steps, 2 * RANGE_PX + 1, 1, RANGE_PX)
-    smooth = F.interpolate(around, scale_factor=float(step), mode="bilinear")
-    return torch.maximum(smooth[:, :, :height, :width], x)
+    return F.interpolate(around, scale_factor=float(step), mode="bilinear")[:, :, :height, :width]
 
 
 def soften_features(
