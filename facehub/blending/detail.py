@@ -2,12 +2,12 @@
 
 A face of 300 px goes through a crop in which it is 68 px wide: pores and grain are lost, and the new face
 looks pasted. On skin the photo's own high-pass is added to luma, limited in amplitude (moles and wrinkles
-stay behind) and in energy (what the network drew counts). Eyes, brows, mouth and nostrils are the
-identity's: there the result itself is sharpened, up to about the photo's energy, and never beyond its own
-neighbourhood's range; on a small face, which the crop holds more finely than the photo, it is softened. All
-of it is done in the photo's pixels: edges that are sharpened in the crop's become steps on a large face. Not
-in the paper. The seed is the common practice of restoring grain after compositing; limits and measures are
-ours (docs/results.md).
+stay behind) and in energy (what the network drew counts, as far as its crop can hold it). Eyes, brows, mouth
+and nostrils are the identity's: there the result itself is sharpened, up to about the photo's energy, and
+never beyond its own neighbourhood's range; on a small face, which the crop holds more finely than the photo,
+it is softened. All of it is done in the photo's pixels: edges that are sharpened in the crop's become steps
+on a large face. Not in the paper. The seed is the common practice of restoring grain after compositing;
+limits and measures are ours (docs/results.md).
 """
 
 import torch
@@ -67,11 +67,16 @@ def sharpen_features(
     gain = (theirs / ours.clamp(min=1e-8)).sqrt()
     weight = _spread((gain - 1).clamp(0, MOST), parts)
     was = lumas[:, :1]
-    step = max(1, round(float(crop_px.amin())))
+    step = _step(crop_px)
     low, high = -_highest(-was, step), _highest(was, step)
     sharp = was + weight * (was - lowpass(was, SHARPENED * crop_px))
     change = torch.minimum(torch.maximum(sharp, low), high) - was
     return result + detail[:, None, None, None] * parts.amax(1, keepdim=True) * change
+
+
+def _step(crop_px: Float[Tensor, " faces"]) -> int:
+    """A crop pixel in whole pixels of the photo."""
+    return max(1, round(float(crop_px.amin())))
 
 
 def _highest(x: Float[Tensor, "faces 1 h w"], step: int) -> Float[Tensor, "faces 1 h w"]:
@@ -139,7 +144,7 @@ def transfer_detail(
         theirs.abs().sum((2, 3), keepdim=True) / skin.sum((2, 3), keepdim=True).clamp(min=1)
     ).clamp(min=1e-4)
     theirs = limit * torch.tanh(theirs / limit)
-    step = max(1, round(float(crop_px.amin())))
+    step = _step(crop_px)
     energy = F.avg_pool2d(
         torch.cat([ours, theirs], 1).square_(), step, ceil_mode=True, count_include_pad=False
     )

@@ -132,8 +132,7 @@ READS_OF_DETAIL = {
     "filters.gaussian": [2.0] * 8 * FACES,
     "closed_eyes.close_eyes": [True] * FACES,  # whether an eye is
     "eyes_and_mouth.keep_eyes_and_mouth": [EYES_AND_MOUTH] * FACES,
-    "detail.sharpen_features": [2.0] * FACES,
-    "detail.transfer_detail": [2.0] * FACES,
+    "detail._step": [2.0] * 2 * FACES,
     "colour.apply_tint": [True] * FACES,
 }
 """The same of what is done to each face for its photo's sake."""

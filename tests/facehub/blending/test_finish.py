@@ -177,10 +177,8 @@ def test_a_face_in_a_batch_is_the_face_alone(astronaut, finder):
     swapper = Swapper(Answer(blurred, 64), finder=finder, masker=hull_masker)
     both = swapper(torch.stack([astronaut, dim])).blended
     for i, photo in enumerate((astronaut, dim)):
-        alone = swapper(photo[None]).blended[0]
-        assert (
-            both[i].int() - alone.int()
-        ).abs().max() <= 1  # they share a solver, which ends within half a level
+        alone = swapper(photo[None]).blended[0]  # both share a solver, which ends within half a level
+        assert (both[i].int() - alone.int()).abs().max() <= 1
 
 
 def test_detail_is_from_none_to_all():
